@@ -1,0 +1,2 @@
+//! ambit
+fn main() {}
