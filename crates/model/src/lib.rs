@@ -1,1 +1,26 @@
-//! model
+//! The words of Ambit as types: agent, session, call, effect, surface, concession, verdict.
+//!
+//! Words only: no I/O, no policy, no clock, no environment. What must be known of the machine comes in
+//! through the [`Facts`] trait; what policy decides comes out as a [`VerdictKind`] with its needs.
+
+mod call;
+mod effect;
+mod facts;
+mod host;
+mod path;
+mod place;
+mod verdict;
+
+pub use call::{Agent, CallId, SessionId, Tool, ToolCall};
+pub use effect::{
+    Action, ChannelFacts, Effect, EffectKind, EscalateFacts, FetchMethod, InstallFacts, NetFacts, Origin,
+    PersistFacts, PushFacts, QueryClass, QueryFacts, RefFacts, RemotePlace, RepoFacts, RevealFacts, RunFacts,
+    SecretFacts, ServiceFacts, SignalFacts, Span, Surface, TamperFacts, Task, ToolFacts, Verb,
+};
+pub use facts::{
+    AsWritten, Environment, Facts, FileKind, GitConfig, GitState, Named, Resolved, TreeSize, Tri,
+};
+pub use host::{Host, HostZone};
+pub use path::{AbsPath, PathError};
+pub use place::{PathClass, PathFacts, PathTarget, Vital, Zone, path_facts};
+pub use verdict::{Concession, Needs, Offers, VerdictKind};
