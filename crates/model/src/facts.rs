@@ -200,8 +200,12 @@ pub trait Facts {
     fn git_config(&self, dir: &AbsPath) -> GitConfig;
     /// How much lies beneath a directory, or the size of a file.
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize>;
-    /// Whether this session created or wrote the path.
+    /// Whether this session created the path: nothing was there before, so nothing of anybody else's is lost with it.
     fn made_by_session(&self, path: &AbsPath) -> bool;
+    /// Whether this session wrote the path, new or not: code in it is the session's own ([`crate::Origin::Session`]).
+    fn written_by_session(&self, path: &AbsPath) -> bool {
+        self.made_by_session(path)
+    }
     /// Whether this session downloaded the path.
     fn downloaded_by_session(&self, path: &AbsPath) -> bool;
     /// The text of a script that would run, if it is readable and not longer than `limit` bytes.

@@ -181,7 +181,7 @@ pub struct PathFacts {
     pub git: GitState,
     /// Whether something is there.
     pub exists: Tri,
-    /// Whether this session created or wrote it.
+    /// Whether this session created it where nothing was before.
     pub made_by_session: bool,
     /// Whether all that lies beneath is meant.
     pub recursive: bool,
