@@ -1,0 +1,532 @@
+//! Records: what is written, how it becomes a line, and how a line is read back.
+//!
+//! A line is canonical JSON (RFC 8785) with the fields, in this order, `agent`, `at`, `call`, `index`, `kind`,
+//! `sealed`, `session`, `subject`, `what`. All of the envelope stands before `what`, so that filters can look at it
+//! without parsing.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::error::{LedgerError, Result};
+use crate::tree::Hash;
+
+/// Longest line, in bytes.
+pub const MAX_LINE: usize = 1 << 20;
+/// Longest sealed value, in bytes of its canonical JSON.
+pub const MAX_SEALED: usize = 8 << 20;
+/// Longest session, call, agent or subject, in bytes.
+const MAX_WORD: usize = 512;
+/// Bytes of salt in a commitment.
+pub(crate) const SALT: usize = 16;
+
+/// What a record is about: lower-case words joined by dots. The set is open; the constants are those in use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kind(Cow<'static, str>);
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        impl Kind {
+            $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed($text));)*
+            /// All kinds in use.
+            pub const KNOWN: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+kinds! {
+    /// A session begins.
+    SESSION_START = "session.start";
+    /// A session ends.
+    SESSION_END = "session.end";
+    /// A person said something to the agent.
+    PROMPT = "prompt";
+    /// What was decided on a call, written before the call runs. Its `what` holds `verdict`; one that is `deny`
+    /// expects no outcome.
+    DECISION = "decision";
+    /// What became of a call, written after it.
+    OUTCOME = "outcome";
+    /// A person is asked.
+    APPROVAL_ASKED = "approval.asked";
+    /// A person, or the passing of time, decided. Its `what` holds `decision`; one that is not `approve` expects no
+    /// outcome of the call.
+    APPROVAL_DECIDED = "approval.decided";
+    /// A setting of the agent or of Ambit changed.
+    CONFIG_CHANGED = "config.changed";
+    /// Another policy is in force.
+    POLICY_CHANGED = "policy.changed";
+    /// The policy could not be read, so the last good one, or denial, is in force.
+    POLICY_BROKEN = "policy.broken";
+    /// The guard itself failed.
+    GUARD_FAILED = "guard.failed";
+    /// First record of every ledger: its name and its first key.
+    LEDGER_CREATED = "ledger.created";
+    /// Something unreadable was found while appending, and was set aside.
+    LEDGER_TORN = "ledger.torn";
+    /// A sealed value was erased.
+    LEDGER_ERASED = "ledger.erased";
+    /// Another key seals from here on.
+    KEY_ROTATED = "key.rotated";
+    /// A sub-agent begins.
+    SUBAGENT_START = "subagent.start";
+    /// A sub-agent ends.
+    SUBAGENT_END = "subagent.end";
+}
+
+impl Kind {
+    /// Takes a kind that has no constant.
+    ///
+    /// # Errors
+    /// [`LedgerError::BadKind`] unless it is one to eight lower-case words (`a-z`, `0-9`, `_`, a letter first) joined by
+    /// dots, 64 bytes at most.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let word = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_lowercase())
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        if text.len() <= 64 && text.split('.').count() <= 8 && text.split('.').all(word) {
+            Ok(Self(Cow::Owned(text)))
+        } else {
+            Err(LedgerError::BadKind(text))
+        }
+    }
+
+    /// The words.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Kind {
+    type Error = LedgerError;
+    fn try_from(text: String) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        kind.0.into_owned()
+    }
+}
+
+/// How sure a record must be on disk before `append` returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk (`fdatasync`) and sealed: for whatever has consequences.
+    Durable,
+    /// With the system, which survives the death of every process but not a power loss; sealed about once a second.
+    Relaxed,
+}
+
+/// A record to be appended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    kind: Kind,
+    session: Option<String>,
+    call: Option<String>,
+    agent: Option<String>,
+    subject: Option<String>,
+    what: Map<String, Value>,
+    sealed: BTreeMap<String, Value>,
+}
+
+impl Record {
+    /// A record of this kind without anything else in it.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            session: None,
+            call: None,
+            agent: None,
+            subject: None,
+            what: Map::new(),
+            sealed: BTreeMap::new(),
+        }
+    }
+
+    /// The session it belongs to.
+    #[must_use]
+    pub fn session(mut self, id: impl Into<String>) -> Self {
+        self.session = Some(id.into());
+        self
+    }
+
+    /// The call it is about; decision and outcome are joined on it.
+    #[must_use]
+    pub fn call(mut self, id: impl Into<String>) -> Self {
+        self.call = Some(id.into());
+        self
+    }
+
+    /// The agent.
+    #[must_use]
+    pub fn agent(mut self, name: impl Into<String>) -> Self {
+        self.agent = Some(name.into());
+        self
+    }
+
+    /// The person, by a pseudonym: it can never be erased.
+    #[must_use]
+    pub fn subject(mut self, pseudonym: impl Into<String>) -> Self {
+        self.subject = Some(pseudonym.into());
+        self
+    }
+
+    /// A field that stays readable for ever. Numbers are doubles in canonical JSON: give integers over 2^53 as text.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.what.insert(name.into(), value.into());
+        self
+    }
+
+    /// A field that can be erased: the record holds only a salted hash of it. For what is personal or may hold a secret.
+    #[must_use]
+    pub fn seal(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.sealed.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// Proof that a record is in the ledger. Only [`Ledger::append`](crate::Ledger::append) makes one, and it cannot be
+/// copied: whoever demands it cannot be satisfied without a record of its own.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "it proves the record: hand it to whatever must not happen unrecorded"]
+pub struct Recorded {
+    pub(crate) index: u64,
+    pub(crate) leaf: Hash,
+}
+
+impl Recorded {
+    /// Index of the record in the ledger.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Its leaf hash in the tree.
+    #[must_use]
+    pub fn leaf(&self) -> &Hash {
+        &self.leaf
+    }
+}
+
+/// A sealed value on its way to the sidecar.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) name: String,
+    pub(crate) salt: [u8; SALT],
+    pub(crate) value: Vec<u8>,
+}
+
+/// Commitment to a sealed value: SHA-256(salt ‖ JCS(value)).
+pub(crate) fn commitment(salt: &[u8], value: &[u8]) -> Hash {
+    Sha256::new().chain_update(salt).chain_update(value).finalize().into()
+}
+
+/// A record ready to be written: everything but its index is settled, so little is left to do under the lock.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    pub(crate) at: i64,
+    pub(crate) openings: Vec<Opening>,
+}
+
+fn canonical(name: &str, value: &Value) -> Result<Vec<u8>> {
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|source| LedgerError::Canonical { name: name.to_owned(), source })
+}
+
+/// Names of the envelope, which a sealed field cannot have, since filters look for the first occurrence.
+const RESERVED: [&str; 9] = ["agent", "at", "call", "index", "kind", "sealed", "session", "subject", "what"];
+
+fn check_sealed_name(name: &str) -> Result<()> {
+    let bad = |why| Err(LedgerError::BadField { name: name.to_owned(), why });
+    if RESERVED.contains(&name) {
+        return bad("it is a field of every record");
+    }
+    if name.is_empty() || name.len() > 64 {
+        return bad("it must have 1 to 64 letters");
+    }
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        return bad("use lower-case letters, digits and `_`");
+    }
+    Ok(())
+}
+
+/// A time as every record has it: RFC 3339 in UTC with microseconds, always 27 bytes.
+#[must_use]
+pub fn format_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+impl Prepared {
+    pub(crate) fn new(record: &Record, now: Timestamp) -> Result<Self> {
+        let mut openings = Vec::with_capacity(record.sealed.len());
+        let mut sealed = Map::new();
+        for (name, value) in &record.sealed {
+            check_sealed_name(name)?;
+            let value = canonical(name, value)?;
+            if value.len() > MAX_SEALED {
+                let what = format!("the sealed value `{name}`");
+                return Err(LedgerError::TooLarge { what, bytes: value.len(), limit: MAX_SEALED });
+            }
+            let mut salt = [0; SALT];
+            getrandom::fill(&mut salt).map_err(LedgerError::Random)?;
+            sealed.insert(name.clone(), HEXLOWER.encode(&commitment(&salt, &value)).into());
+            openings.push(Opening { name: name.clone(), salt, value });
+        }
+        let words = [
+            ("agent", &record.agent),
+            ("call", &record.call),
+            ("session", &record.session),
+            ("subject", &record.subject),
+        ];
+        for (name, word) in words {
+            let bytes = word.as_ref().map_or(0, String::len);
+            if bytes > MAX_WORD {
+                return Err(LedgerError::TooLarge {
+                    what: format!("the field `{name}`"),
+                    bytes,
+                    limit: MAX_WORD,
+                });
+            }
+        }
+        let word = |name: &str, word: &Option<String>| -> Result<Option<(String, Vec<u8>)>> {
+            word.as_ref()
+                .map(|word| Ok((name.to_owned(), canonical(name, &Value::from(word.as_str()))?)))
+                .transpose()
+        };
+        let text = |name: &str, text: &str| word(name, &Some(text.to_owned()));
+        let before = object([
+            word("agent", &record.agent)?,
+            text("at", &format_time(now))?,
+            word("call", &record.call)?,
+        ]);
+        let object_of = |name: &str, map: Map<String, Value>| -> Result<Option<(String, Vec<u8>)>> {
+            if map.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some((name.to_owned(), canonical(name, &Value::Object(map))?)))
+        };
+        let after = object([
+            text("kind", record.kind.as_str())?,
+            object_of("sealed", sealed)?,
+            word("session", &record.session)?,
+            word("subject", &record.subject)?,
+            object_of("what", record.what.clone())?,
+        ]);
+        let bytes = before.len() + after.len() + 32;
+        if bytes > MAX_LINE {
+            return Err(LedgerError::TooLarge { what: "the record".to_owned(), bytes, limit: MAX_LINE });
+        }
+        let before = [b"{".as_slice(), &before, b",\"index\":"].concat();
+        let after = [b",".as_slice(), &after, b"}"].concat();
+        Ok(Self { before, after, at: now.as_microsecond(), openings })
+    }
+
+    /// Writes the line into `out`.
+    pub(crate) fn line(&self, index: u64, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.before);
+        out.extend_from_slice(index.to_string().as_bytes());
+        out.extend_from_slice(&self.after);
+    }
+}
+
+/// The inside of an object: `"name":value` of those that are there, joined by commas.
+fn object<const N: usize>(fields: [Option<(String, Vec<u8>)>; N]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, value) in fields.into_iter().flatten() {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(&value);
+    }
+    out
+}
+
+/// A record as it is read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// The agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When it was written, by the clock of the one who wrote it; clocks may step back.
+    pub at: Timestamp,
+    /// The call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// Its position in the ledger, from 0.
+    pub index: u64,
+    /// What it is about.
+    pub kind: Kind,
+    /// Commitments to the sealed fields: SHA-256 in hexadecimal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed: BTreeMap<String, String>,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The person's pseudonym.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The clear fields.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub what: Map<String, Value>,
+}
+
+impl Stored {
+    /// A clear field that is text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.what.get(name)?.as_str()
+    }
+
+    /// A clear field that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.what.get(name)?.as_u64()
+    }
+}
+
+/// A sealed value as it is read back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sealed {
+    /// The value; it fits the commitment in the record.
+    Value(Value),
+    /// The value is gone. Whether that was recorded, verification tells.
+    Erased,
+}
+
+/// Text of an envelope field of a line, without parsing it: the first occurrence is the true one, since all that
+/// could imitate it stands later or has its quotes escaped. `key` is the field with quotes, colon and opening quote.
+pub(crate) fn peek<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let start = memmem::find(line, key)? + key.len();
+    let rest = line.get(start..)?;
+    rest.get(..memchr::memchr(b'"', rest)?)
+}
+
+/// Time of a line.
+pub(crate) fn peek_at(line: &[u8]) -> Option<&[u8]> {
+    peek(line, b"\"at\":\"")
+}
+
+/// Kind of a line.
+pub(crate) fn peek_kind(line: &[u8]) -> Option<&[u8]> {
+    peek(line, b"\"kind\":\"")
+}
+
+/// Index of a line.
+pub(crate) fn peek_index(line: &[u8]) -> Option<u64> {
+    const KEY: &[u8] = b",\"index\":";
+    let digits = line.get(memmem::find(line, KEY)? + KEY.len()..)?;
+    let mut number = None;
+    for digit in digits.iter().take_while(|b| b.is_ascii_digit()) {
+        number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
+    }
+    number
+}
+
+/// Time of a line in microseconds since 1970.
+pub(crate) fn peek_micros(line: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(peek_at(line)?).ok()?;
+    Some(text.parse::<Timestamp>().ok()?.as_microsecond())
+}
+
+/// Names and commitments of the sealed fields of a line, without parsing it.
+pub(crate) fn peek_sealed(line: &[u8]) -> Vec<(&str, &str)> {
+    const KEY: &[u8] = b"\"sealed\":{";
+    // `what` comes later and may hold anything; `sealed` itself holds only names and hexadecimal.
+    let what = memmem::find(line, b"\"what\":{").unwrap_or(line.len());
+    let Some(start) = memmem::find(line, KEY).filter(|at| *at < what).map(|at| at + KEY.len()) else {
+        return Vec::new();
+    };
+    let inside =
+        line.get(start..).and_then(|rest| rest.get(..memchr::memchr(b'}', rest)?)).unwrap_or_default();
+    let Ok(inside) = std::str::from_utf8(inside) else { return Vec::new() };
+    inside
+        .split(',')
+        .filter_map(|pair| pair.strip_prefix('"')?.strip_suffix('"')?.split_once("\":\""))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn kinds() {
+        for good in ["prompt", "session.start", "a.b2.c_d"] {
+            assert_eq!(Kind::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "a.", "A", "a b", "é", "1a", &"a".repeat(65)] {
+            assert!(matches!(Kind::new(bad), Err(LedgerError::BadKind(_))), "{bad}");
+        }
+        for known in Kind::KNOWN {
+            assert_eq!(Kind::new(known.as_str()).unwrap(), *known);
+        }
+    }
+
+    #[test]
+    fn sealed_names_cannot_imitate_the_envelope() {
+        let now = Timestamp::UNIX_EPOCH;
+        for bad in ["kind", "session", "", "a\"b", "A", "é"] {
+            let record = Record::new(Kind::PROMPT).seal(bad, "x");
+            assert!(matches!(Prepared::new(&record, now), Err(LedgerError::BadField { .. })), "{bad}");
+        }
+        let long = Record::new(Kind::PROMPT).with("x", "y".repeat(MAX_LINE));
+        assert!(matches!(Prepared::new(&long, now), Err(LedgerError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_canonical_and_peeks_agree(
+            agent in proptest::option::of("\\PC{0,12}"), call in proptest::option::of(".{0,12}"),
+            session in proptest::option::of("[\"a-z:,{}\\\\]{0,30}"), name in ".{0,20}", value in ".{0,40}",
+            hidden in ".{0,40}", index in 0_u64..(1 << 53), at in -1_000_000_000_000_000_i64..4_000_000_000_000_000,
+        ) {
+            let mut record = Record::new(Kind::DECISION).with(name, value).with("kind", "x").seal("command", hidden);
+            (record.agent, record.call, record.session) = (agent, call, session);
+            let now = Timestamp::from_microsecond(at).unwrap();
+            let prepared = Prepared::new(&record, now).unwrap();
+            let mut line = Vec::new();
+            prepared.line(index, &mut line);
+            let value: Value = serde_json::from_slice(&line).unwrap();
+            prop_assert_eq!(serde_json_canonicalizer::to_vec(&value).unwrap(), line.clone());
+            let stored: Stored = serde_json::from_slice(&line).unwrap();
+            prop_assert_eq!(stored.index, index);
+            prop_assert_eq!(&stored.what, &record.what);
+            prop_assert_eq!(&stored.session, &record.session);
+            prop_assert_eq!(stored.at, now);
+            prop_assert_eq!(peek_index(&line), Some(index));
+            prop_assert_eq!(peek_micros(&line), Some(at));
+            prop_assert_eq!(peek_kind(&line), Some(b"decision".as_slice()));
+            let sealed: Vec<_> = stored.sealed.iter().map(|(n, c)| (n.as_str(), c.as_str())).collect();
+            prop_assert_eq!(peek_sealed(&line), sealed);
+            prop_assert_eq!(peek_at(&line).map(<[u8]>::len), Some(27));
+        }
+    }
+}
