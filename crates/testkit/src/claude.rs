@@ -9,6 +9,7 @@ use crate::programs::{claude_program, kit_program};
 use crate::sandbox::{Sandbox, write};
 use crate::script::{Script, Step};
 use crate::scripted_model::RequestLog;
+use crate::terminal::Terminal;
 use crate::{KitError, isolate::Enclosed};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -19,10 +20,12 @@ use std::time::Duration;
 
 /// A key for a model that asks for none. Claude wants the form of a key; this one says what it is.
 const KEY: &str = "dummy-key-for-the-scripted-model";
+/// On the screen, below the prompt, when Claude takes one: in the default mode, and in any other.
+const PROMPT: [&str; 2] = ["? for shortcuts", "shift+tab to cycle"];
 /// No session of the kit needs more; one that hangs must not hang the test run.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// A session to be: say what it has, then [`go`](Self::go).
+/// A session to be: say what it has, then [`go`](Self::go), or [`interactively`](Self::interactively).
 #[derive(Debug)]
 pub struct ClaudeRun<'a> {
     sandbox: &'a Sandbox,
@@ -190,6 +193,48 @@ impl<'a> ClaudeRun<'a> {
             stderr: read(&files.stderr)?,
             requests: RequestLog::at(&files.log).requests()?,
         })
+    }
+
+    /// Starts `claude` in a terminal, past its first-start questions, and waits until it takes a prompt.
+    /// The time limit holds for the whole session.
+    ///
+    /// # Errors
+    /// As for [`go`](Self::go); also when no prompt appears.
+    pub fn interactively(self) -> Result<Terminal, KitError> {
+        let claude = claude_program()?;
+        let files = self.prepare()?;
+        self.answer_first_questions()?;
+        let (mut command, offline) = self.command(vec![claude.into()], &files)?;
+        command.env("CLAUDE_CODE_NO_FLICKER", "0");
+        let mut terminal = Terminal::start(&command, files.log, offline, self.limit)?;
+        if terminal.wait_for(&PROMPT) {
+            return Ok(terminal);
+        }
+        Err(KitError::Invalid {
+            what: "the start of the session".into(),
+            why: format!("no prompt:\n{}", terminal.screen()),
+        })
+    }
+
+    /// Marks as answered what Claude asks at its first start: theme, use of the key, trust in the folder.
+    fn answer_first_questions(&self) -> Result<(), KitError> {
+        let path = self.sandbox.home().join(".claude.json");
+        let mut state = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| KitError::Invalid {
+                what: format!("`{}`", path.display()),
+                why: e.to_string(),
+            })?,
+            Err(_) => json!({"numStartups": 5, "theme": "dark"}),
+        };
+        state["hasCompletedOnboarding"] = true.into();
+        state["lastOnboardingVersion"] = "2.1.330".into();
+        // Claude remembers a key by its last 20 characters.
+        let key: String = KEY.chars().skip(KEY.len() - 20).collect();
+        state["customApiKeyResponses"] = json!({"approved": [key], "rejected": []});
+        let work = self.sandbox.work().display().to_string();
+        state["projects"][work] = json!({"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true, "allowedTools": []});
+        write(&path, &state.to_string());
+        Ok(())
     }
 
     /// The whole command line and environment, and whether it has no network.

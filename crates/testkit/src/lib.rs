@@ -30,6 +30,7 @@ mod sandbox;
 mod script;
 mod scripted_model;
 mod skip;
+mod terminal;
 mod wire;
 
 pub use claude::ClaudeRun;
@@ -41,3 +42,4 @@ pub use sandbox::{CANARY, Sandbox};
 pub use script::{Call, Script, Step};
 pub use scripted_model::{Body, RequestKind, RequestLog, ScriptedModel, SeenRequest};
 pub use skip::{OrSkip, skipped};
+pub use terminal::Terminal;
