@@ -17,6 +17,7 @@ use crate::error::{LedgerError, Result, io_error};
 use crate::files::{Paths, make_dir, write_whole};
 use crate::head::Head;
 use crate::record::{Kind, Record, peek_micros};
+use crate::seal;
 use crate::sidecar::Slots;
 use crate::tree::{Frontier, leaf_hash};
 use crate::walk::{Event, SegmentHeader, Walk, lost_leaf};
@@ -38,7 +39,7 @@ pub(crate) fn roll_forward(paths: &Paths, head: Head) -> Result<Recovered> {
 }
 
 /// Reads the last segment that has a header again; `None` if there are no segments at all.
-/// `known` is the size that an intact head gave, to tell how much is missing.
+/// `known` is the size that an intact head gave, to tell how much is missing; the last checkpoint may know of more.
 pub(crate) fn rebuild(paths: &Paths, known: Option<u64>) -> Result<Option<Recovered>> {
     let segments = paths.segments()?;
     let Some(newest) = segments.last() else { return Ok(None) };
@@ -47,7 +48,8 @@ pub(crate) fn rebuild(paths: &Paths, known: Option<u64>) -> Result<Option<Recove
         let Some(tree) = header.tree() else { continue };
         let head = Head { first: *first, offset, side: 0, latest: header.latest, tree };
         let mut found = roll_forward(paths, head)?;
-        let lost = known.unwrap_or(0).saturating_sub(found.head.tree.size());
+        let sealed = seal::last_checkpoint(paths)?.0.map(|note| note.checkpoint().size);
+        let lost = known.max(sealed).unwrap_or(0).saturating_sub(found.head.tree.size());
         if lost > 0 {
             let kept = found.head.tree.size();
             found.notes.push(note("records are missing at the end").with("records", lost).with("kept", kept));
@@ -138,9 +140,7 @@ fn cut(path: &std::path::Path, length: u64) -> Result<()> {
 pub(crate) fn end_of_side(paths: &Paths, head: &Head) -> Result<u64> {
     let mut slots = Slots::open(paths, head.first, 0)?;
     let mut end = 0;
-    while let Some(slot) = slots.next()?.filter(|slot| slot.index < head.tree.size()) {
-        // A frame that was cut short in writing is the last; one in the middle is a broken erasure and counts.
-        let _ = slot;
+    while slots.next()?.is_some_and(|slot| slot.index < head.tree.size()) {
         end = slots.offset();
     }
     if slots.offset() > end || slots.left() > 0 {

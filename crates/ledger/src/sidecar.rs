@@ -34,14 +34,12 @@ pub(crate) struct Slot {
     pub(crate) name: String,
     /// `None` once erased.
     pub(crate) opening: Option<(Vec<u8>, Vec<u8>)>,
-    /// Whether the checksum fits; an interrupted erasure leaves one that does not.
-    pub(crate) intact: bool,
     /// Bytes of the whole frame, and of those before the salt.
     size: (usize, usize),
 }
 
 impl Slot {
-    fn parse(offset: u64, kind: u8, intact: bool, body: &[u8]) -> Option<Self> {
+    fn parse(offset: u64, kind: u8, body: &[u8]) -> Option<Self> {
         let (index, rest) = body.split_at_checked(8)?;
         let (length, rest) = rest.split_first()?;
         let (name, rest) = rest.split_at_checked(usize::from(*length))?;
@@ -51,7 +49,6 @@ impl Slot {
             index: u64::from_le_bytes(index.try_into().ok()?),
             name: std::str::from_utf8(name).ok()?.to_owned(),
             opening: (kind == VALUE).then(|| (salt.to_vec(), value.to_vec())),
-            intact: intact && (kind == VALUE || kind == ERASED),
             size: (PREFIX + body.len(), PREFIX + 9 + name.len()),
         })
     }
@@ -97,15 +94,16 @@ impl Slots {
     /// The next value; `None` at the end, or where nothing more can be read.
     pub(crate) fn next(&mut self) -> Result<Option<Slot>> {
         let Some(frames) = &mut self.frames else { return Ok(None) };
-        let (offset, kind, intact) = match frames.next()? {
-            Next::Frame { offset, kind } => (offset, kind, true),
+        // An interrupted erasure leaves a checksum that does not fit; whether a value does, its commitment tells.
+        let (offset, kind) = match frames.next()? {
+            Next::Frame { offset, kind } => (offset, kind),
             Next::End { .. } => return Ok(None),
             Next::Bad { offset } => match frames.step_over() {
-                Some(kind) => (offset, kind, false),
+                Some(kind) => (offset, kind),
                 None => return Ok(None),
             },
         };
-        Ok(Slot::parse(offset, kind, intact, frames.body()))
+        Ok(Slot::parse(offset, kind, frames.body()))
     }
 }
 

@@ -1,0 +1,112 @@
+//! Prints how fast the ledger is: `cargo run --release -p ledger --example ledger_bench`.
+#![expect(clippy::print_stdout, reason = "it is a program that prints figures")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ledger::{Durability, Kind, Ledger, Options, Reader, Record, VerifyOptions, verify};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+const PROCESSES: u32 = 8;
+const EACH: u32 = 20_000;
+
+fn options() -> Options {
+    Options { lock_wait: Duration::from_secs(30), ..Options::default() }
+}
+
+/// About 690 bytes, as a decision has.
+fn record(sealed: bool) -> Record {
+    let record = Record::new(Kind::DECISION)
+        .session("0198a7c2-6f1e-7bb0-9c55-2f6c1d0e4a11")
+        .call("toolu_01A9fK3mQ2xVtB7cPzLr8Wd5")
+        .agent("claude-code")
+        .subject("p-7f3a")
+        .with("verdict", "allow")
+        .with("rule", "floor/read-in-workspace");
+    if sealed {
+        record.with("pad", "x".repeat(250)).seal("command", "cargo test --workspace -- --nocapture")
+    } else {
+        record.with("pad", "x".repeat(420))
+    }
+}
+
+fn child(dir: &Path, sealed: bool) -> Outcome<()> {
+    let ledger = Ledger::open(dir, options())?;
+    let record = record(sealed);
+    for n in 0..EACH {
+        let durability = if n % 10 == 9 { Durability::Durable } else { Durability::Relaxed };
+        let _ = ledger.append(&record, durability, Timestamp::now())?;
+    }
+    Ok(())
+}
+
+fn run(sealed: bool) -> Outcome<()> {
+    let dir = tempfile::tempdir()?;
+    let start = Instant::now();
+    let mut children = Vec::new();
+    for _ in 0..PROCESSES {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(dir.path()).arg(sealed.to_string()).stdout(Stdio::null());
+        children.push(command.spawn()?);
+    }
+    for child in &mut children {
+        if !child.wait()?.success() {
+            return Err("a child failed".into());
+        }
+    }
+    let rate = f64::from(PROCESSES * EACH) / start.elapsed().as_secs_f64();
+    println!("append, {PROCESSES} processes, 10 % durable, sealed field {sealed}: {rate:.0} records/s");
+
+    let mut cold = Vec::new();
+    for _ in 0..2000 {
+        let record = record(sealed);
+        let now = Timestamp::now();
+        let start = Instant::now();
+        let ledger = Ledger::open(dir.path(), options())?;
+        let _ = ledger.append(&record, Durability::Relaxed, now)?;
+        cold.push(start.elapsed());
+    }
+    cold.sort_unstable();
+    let at = |part: usize| cold.get(cold.len() * part / 100).copied().unwrap_or_default().as_micros();
+    println!("open and append one, relaxed: p50 {} µs, p99 {} µs", at(50), at(99));
+
+    let mut all = VerifyOptions { now: Some(Timestamp::now()), sealed, ..VerifyOptions::default() };
+    for pairs in [false, true] {
+        all.pairs = pairs;
+        let start = Instant::now();
+        let report = verify(dir.path(), &all, &mut |_| {})?;
+        let rate = f64::from(u32::try_from(report.records)?) / start.elapsed().as_secs_f64();
+        println!(
+            "verify, sealed {sealed}, pairs {pairs}: {rate:.0} records/s, {} checkpoints, intact {}",
+            report.checkpoints,
+            report.intact()
+        );
+    }
+    // The pass alone: what remains when there are next to no signatures to check.
+    std::fs::write(dir.path().join("ledger/checkpoints"), "")?;
+    let start = Instant::now();
+    let report = verify(dir.path(), &VerifyOptions::default(), &mut |_| {})?;
+    let rate = f64::from(u32::try_from(report.records)?) / start.elapsed().as_secs_f64();
+    println!("verify without checkpoints: {rate:.0} records/s");
+
+    let reader = Reader::open(dir.path());
+    let start = Instant::now();
+    let last = reader.backward()?.take(50).count();
+    println!("last {last}: {} µs", start.elapsed().as_micros());
+    let start = Instant::now();
+    let found = reader.get(report.records / 2)?.is_some();
+    println!("one by index ({found}): {} µs", start.elapsed().as_micros());
+    Ok(())
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args_os().skip(1);
+    if let (Some(dir), Some(sealed)) = (arguments.next(), arguments.next()) {
+        return child(Path::new(&dir), sealed == "true");
+    }
+    run(false)?;
+    run(true)
+}
