@@ -19,12 +19,18 @@ captures![
     "PostToolUse-Agent",
     "PostToolUse-Bash",
     "PostToolUse-Bash-subagent",
+    "PostToolUse-Edit",
     "PostToolUse-Read",
+    "PostToolUse-Write",
+    "PostToolUse-mcp__probe__read_record",
+    "PostToolUseFailure-Bash",
+    "PostToolUseFailure-mcp__probe__fail",
     "PreToolUse-Agent",
     "PreToolUse-Bash",
     "PreToolUse-Bash-subagent",
     "PreToolUse-Edit",
     "PreToolUse-Read",
+    "PreToolUse-Write",
     "PreToolUse-mcp__probe__write_record",
     "SessionEnd",
     "SessionStart",
@@ -96,6 +102,13 @@ impl HookPayload {
         let mut payload = Self::like("PostToolUse-Bash");
         payload.0["tool_input"]["command"] = command.into();
         payload.0["tool_response"]["stdout"] = stdout.into();
+        payload
+    }
+
+    /// After a shell command that failed: `error` is its exit code and output, as Claude words it.
+    pub fn after_failed_bash(command: &str, error: &str) -> Self {
+        let mut payload = Self::like("PostToolUseFailure-Bash").with("error", error.into());
+        payload.0["tool_input"]["command"] = command.into();
         payload
     }
 
