@@ -108,6 +108,6 @@ impl Field {
                 other => pieces.push(other.clone()),
             }
         }
-        (left == 0).then(|| Self { pieces, span: self.span, many: self.many })
+        (left == 0).then_some(Self { pieces, span: self.span, many: self.many })
     }
 }

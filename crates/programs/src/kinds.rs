@@ -1,0 +1,163 @@
+//! Which facts an effect of each kind may have in the table, and what values they take.
+//!
+//! The names are those of the model's fact structures; a test holds the two together.
+
+use model::EffectKind;
+
+/// What values a fact takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactType {
+    /// Any text, which may hold `$…`.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// One of these words, written as they are.
+    Word(&'static [&'static str]),
+    /// Where to look for an environment: `local`, or `PREFIX:TEXT` separated by spaces.
+    Places,
+}
+
+/// The prefixes of `environment`.
+pub(crate) const PLACES: &[&str] = &["kube", "cloud", "terraform", "database", "host", "dir", "name"];
+
+const ORIGINS: &[&str] = &["system", "project", "session", "downloaded", "inline", "elsewhere", "unknown"];
+const TASKS: &[&str] = &["build", "test", "lint", "start", "other"];
+const VERBS: &[&str] = &["read", "write", "delete", "admin", "unknown"];
+const CLASSES: &[&str] = &["read", "write", "schema", "unbounded", "drop", "admin", "unknown"];
+const METHODS: &[&str] = &["get", "change", "connect", "probe", "unknown"];
+const LOST: &[&str] = &["worktree", "untracked", "stash", "branch", "commits", "reflog"];
+const WIDENED: &[&str] = &["user", "mode", "owner", "capability", "account", "group", "firewall"];
+const MECHANISMS: &[&str] =
+    &["cron", "service", "shell_rc", "git_hook", "git_config", "autostart", "at", "kernel", "ssh_key"];
+const REVEALED: &[&str] = &[
+    "environment",
+    "credential_file",
+    "metadata",
+    "keychain",
+    "token",
+    "process_environment",
+    "key",
+    "password",
+];
+const CHANNELS: &[&str] = &["pull_request", "issue", "comment", "mail", "chat", "release", "review"];
+const TAMPERED: &[&str] = &["settings", "policy", "program", "state", "approval", "process", "environment"];
+
+const PATH: &[(&str, FactType)] = &[("path", FactType::Text), ("recursive", FactType::Bool)];
+const PACKAGE: &[(&str, FactType)] = &[
+    ("registry", FactType::Text),
+    ("package", FactType::Text),
+    ("known_registry", FactType::Bool),
+    ("runs_scripts", FactType::Bool),
+    ("global", FactType::Bool),
+];
+const NET: &[(&str, FactType)] =
+    &[("host", FactType::Text), ("method", FactType::Word(METHODS)), ("carries_data", FactType::Bool)];
+
+/// The facts that effects of this kind may have in the table; `None` for kinds that no entry may name.
+#[must_use]
+pub fn facts_of(kind: EffectKind) -> Option<&'static [(&'static str, FactType)]> {
+    Some(match kind {
+        EffectKind::Read | EffectKind::Write | EffectKind::Create | EffectKind::Delete => PATH,
+        EffectKind::Discard => &[("what", FactType::Word(LOST))],
+        EffectKind::Rewrite => &[("reference", FactType::Text), ("history", FactType::Bool)],
+        EffectKind::Push => &[
+            ("remote", FactType::Text),
+            ("reference", FactType::Text),
+            ("force", FactType::Bool),
+            ("deletes", FactType::Bool),
+        ],
+        EffectKind::Run => &[
+            ("program", FactType::Text),
+            ("understood", FactType::Bool),
+            ("why", FactType::Text),
+            ("origin", FactType::Word(ORIGINS)),
+            ("task", FactType::Word(TASKS)),
+        ],
+        EffectKind::Escalate => &[("what", FactType::Word(WIDENED)), ("target", FactType::Text)],
+        EffectKind::Persist => &[("mechanism", FactType::Word(MECHANISMS)), ("place", FactType::Text)],
+        EffectKind::Signal => &[("process", FactType::Text), ("machine", FactType::Bool)],
+        EffectKind::Install | EffectKind::Publish => PACKAGE,
+        EffectKind::Operate => &[
+            ("provider", FactType::Text),
+            ("verb", FactType::Word(VERBS)),
+            ("resource", FactType::Text),
+            ("environment", FactType::Places),
+            ("dry_run", FactType::Bool),
+        ],
+        EffectKind::Query => &[
+            ("database", FactType::Text),
+            ("class", FactType::Word(CLASSES)),
+            ("environment", FactType::Places),
+        ],
+        EffectKind::Reveal => &[("what", FactType::Word(REVEALED)), ("name", FactType::Text)],
+        EffectKind::Send | EffectKind::Fetch => NET,
+        EffectKind::Message => &[("channel", FactType::Word(CHANNELS)), ("target", FactType::Text)],
+        EffectKind::Tamper => &[("what", FactType::Word(TAMPERED)), ("target", FactType::Text)],
+        EffectKind::UseSecret | EffectKind::Call => return None,
+    })
+}
+
+/// The type of this fact in the first kind that has it; for facts that options set on whatever effects there are.
+#[must_use]
+pub(crate) fn fact_of_any(name: &str) -> Option<FactType> {
+    EffectKind::ALL
+        .into_iter()
+        .filter_map(facts_of)
+        .flatten()
+        .find(|(fact, _)| *fact == name)
+        .map(|(_, kind)| *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Origin, QueryClass, Task, Verb};
+
+    #[test]
+    fn words_are_those_of_the_model() {
+        let from = |word: &str| serde_json::Value::String(word.to_owned());
+        for word in ORIGINS {
+            assert!(serde_json::from_value::<Origin>(from(word)).is_ok(), "{word}");
+        }
+        for word in TASKS {
+            assert!(serde_json::from_value::<Task>(from(word)).is_ok(), "{word}");
+        }
+        for word in VERBS {
+            assert!(serde_json::from_value::<Verb>(from(word)).is_ok(), "{word}");
+        }
+        for word in CLASSES {
+            assert!(serde_json::from_value::<QueryClass>(from(word)).is_ok(), "{word}");
+        }
+        for word in METHODS {
+            assert!(serde_json::from_value::<model::FetchMethod>(from(word)).is_ok(), "{word}");
+        }
+    }
+
+    #[test]
+    fn facts_are_those_of_the_model() {
+        // A structure's own complaint about a missing field names the field; all our names must be among its fields.
+        let fields = |kind: EffectKind| -> &'static [&'static str] {
+            match kind {
+                EffectKind::Run => &["program", "understood", "why", "origin", "task"],
+                _ => &[],
+            }
+        };
+        for (name, _) in facts_of(EffectKind::Run).unwrap() {
+            assert!(fields(EffectKind::Run).contains(name));
+        }
+        let install = serde_json::json!({"registry": "npm", "known_registry": true, "package": "x", "runs_scripts": true, "global": false});
+        let read: model::InstallFacts = serde_json::from_value(install.clone()).unwrap();
+        let back = serde_json::to_value(read).unwrap();
+        for (name, _) in facts_of(EffectKind::Install).unwrap() {
+            assert!(back.get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn kinds_without_entries() {
+        assert!(facts_of(EffectKind::UseSecret).is_none());
+        assert!(facts_of(EffectKind::Call).is_none());
+        assert_eq!(fact_of_any("force"), Some(FactType::Bool));
+        assert_eq!(fact_of_any("colour"), None);
+    }
+}
