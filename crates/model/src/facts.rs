@@ -218,6 +218,10 @@ pub trait Facts {
     fn protected_branch(&self, branch: &str) -> bool;
     /// Whether a host is on the organisation's list of hosts that may be read from.
     fn allowed_host(&self, host: &Host) -> bool;
+    /// Whether the organisation says that a path holds credentials, besides those known by name.
+    fn is_credential(&self, _path: &AbsPath) -> bool {
+        false
+    }
     /// Whether the path is one of Ambit's own, or configures an agent's guard rails (program, state, policy, settings).
     fn is_guard_rail(&self, path: &AbsPath) -> bool;
 }

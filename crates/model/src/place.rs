@@ -447,6 +447,9 @@ fn class_of(facts: &dyn Facts, path: &AbsPath) -> PathClass {
     if facts.is_guard_rail(path) {
         return PathClass::GuardRail;
     }
+    if facts.is_credential(path) {
+        return PathClass::Credential;
+    }
     let parts: Vec<&str> = path.components().collect();
     let name = parts.last().copied().unwrap_or("");
     let first = parts.first().copied().unwrap_or("");
