@@ -255,7 +255,7 @@ fn canonical(name: &str, value: &Value) -> Result<Vec<u8>> {
         .map_err(|source| LedgerError::Canonical { name: name.to_owned(), source })
 }
 
-/// Names of the envelope, which a sealed field cannot have, since filters look for the first occurrence.
+/// Names of the envelope, which a sealed field cannot have, so that filters are not misled.
 const RESERVED: [&str; 9] = ["agent", "at", "call", "index", "kind", "sealed", "session", "subject", "what"];
 
 fn check_sealed_name(name: &str) -> Result<()> {
@@ -420,33 +420,81 @@ pub enum Sealed {
     Erased,
 }
 
-/// Text of an envelope field of a line, without parsing it: the first occurrence is the true one, since all that
-/// could imitate it stands later or has its quotes escaped. `key` is the field with quotes, colon and opening quote.
-pub(crate) fn peek<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    let start = memmem::find(line, key)? + key.len();
-    let rest = line.get(start..)?;
-    rest.get(..memchr::memchr(b'"', rest)?)
+/// The start of a line's envelope, read without parsing the rest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Peek<'a> {
+    pub(crate) at: &'a [u8],
+    pub(crate) index: Option<u64>,
+    pub(crate) kind: &'a [u8],
+}
+
+/// Length of the text up to its closing quote.
+fn text_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        // A backslash and what it escapes.
+        at += 2;
+    }
+}
+
+/// Goes through the fields from `agent` to `kind`. What a line that is no record lacks stays empty.
+pub(crate) fn peek_envelope(line: &[u8]) -> Peek<'_> {
+    let mut peek = Peek::default();
+    let mut rest = line.get(1..).unwrap_or_default();
+    // At most five fields: agent, at, call, index, kind.
+    for _ in 0..5 {
+        let Some(inside) = rest.strip_prefix(b"\"") else { return peek };
+        let Some((name, after)) = text_length(inside).and_then(|length| inside.split_at_checked(length))
+        else {
+            return peek;
+        };
+        let Some(value) = after.strip_prefix(b"\":") else { return peek };
+        let length = if let Some(text) = value.strip_prefix(b"\"") {
+            let Some(length) = text_length(text) else { return peek };
+            let text = text.get(..length).unwrap_or_default();
+            match name {
+                b"at" => peek.at = text,
+                b"kind" => {
+                    peek.kind = text;
+                    return peek;
+                }
+                _ => {}
+            }
+            length + 2
+        } else {
+            let length = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if name == b"index" {
+                peek.index = number(value.get(..length).unwrap_or_default());
+            }
+            length
+        };
+        rest = value.get(length + 1..).unwrap_or_default();
+    }
+    peek
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, add))?
 }
 
 /// Time of a line.
 pub(crate) fn peek_at(line: &[u8]) -> Option<&[u8]> {
-    peek(line, b"\"at\":\"")
+    Some(peek_envelope(line).at).filter(|at| !at.is_empty())
 }
 
 /// Kind of a line.
 pub(crate) fn peek_kind(line: &[u8]) -> Option<&[u8]> {
-    peek(line, b"\"kind\":\"")
+    Some(peek_envelope(line).kind).filter(|kind| !kind.is_empty())
 }
 
 /// Index of a line.
 pub(crate) fn peek_index(line: &[u8]) -> Option<u64> {
-    const KEY: &[u8] = b",\"index\":";
-    let digits = line.get(memmem::find(line, KEY)? + KEY.len()..)?;
-    let mut number = None;
-    for digit in digits.iter().take_while(|b| b.is_ascii_digit()) {
-        number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
-    }
-    number
+    peek_envelope(line).index
 }
 
 /// Time of a line in microseconds since 1970.
@@ -527,6 +575,11 @@ mod tests {
             let sealed: Vec<_> = stored.sealed.iter().map(|(n, c)| (n.as_str(), c.as_str())).collect();
             prop_assert_eq!(peek_sealed(&line), sealed);
             prop_assert_eq!(peek_at(&line).map(<[u8]>::len), Some(27));
+            // And nothing of it panics on half a line.
+            for cut in 0..line.len() {
+                let half = peek_envelope(&line[..cut]);
+                prop_assert!(half.at.is_empty() || half.at == peek_at(&line).unwrap());
+            }
         }
     }
 }

@@ -88,7 +88,9 @@ impl Signer {
     ) -> Result<()> {
         let last = last_checkpoint(paths)?.0.map(|note| note.checkpoint().clone());
         self.last = last.as_ref().and_then(|last| last.time);
-        let newer = open_read(&paths.head())?.and_then(|file| Head::read(&file));
+        let file = open_read(&paths.head())?;
+        // Without the lock the head may be caught while it is written; soon after it is whole.
+        let newer = file.and_then(|file| (0..4).find_map(|_| Head::read(&file)));
         let head = newer
             .as_ref()
             .filter(|new| new.tree.size() > appended.head.tree.size())

@@ -1,4 +1,5 @@
 //! Appending, reading back, recovering.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::BTreeSet;
 use std::fs;

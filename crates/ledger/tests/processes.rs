@@ -1,4 +1,5 @@
 //! Many processes append at once, and some are killed in the middle of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

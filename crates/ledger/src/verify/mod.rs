@@ -15,7 +15,7 @@ use crate::files::{Paths, length, open_read};
 use crate::frame::RECORD;
 use crate::head::Head;
 use crate::read::Reader;
-use crate::record::{Kind, Stored, peek_at, peek_index, peek_kind};
+use crate::record::{Kind, Stored, peek_envelope};
 use crate::tree::{Frontier, leaf_hash};
 use crate::walk::{Event, SegmentHeader, Walk, lost_leaf};
 
@@ -74,8 +74,8 @@ impl Finding {
 
 /// Checks the ledger in `state`, which others may go on writing, and tells `on_progress` how far it has come.
 ///
-/// Frames, indices, the tree, the head, the signature and root of every checkpoint, and the chain of keys are always
-/// checked; the options tell what else. Nothing is changed.
+/// Frames, indices, the tree, the head, the root of every checkpoint, the signatures that matter, and the chain of keys
+/// are always checked; the options tell what else. Nothing is changed.
 ///
 /// # Errors
 /// Only if files cannot be read; whatever is wrong with them is in the report.
@@ -206,14 +206,15 @@ impl Pass {
 
     fn record(&mut self, first: u64, offset: u64, index: u64, kind: u8) -> Result<()> {
         let line = self.walk.body();
+        let peek = peek_envelope(line);
         if !self.headed || kind != RECORD {
             let what = if self.headed { "a frame is of an unknown kind" } else { "a segment has no header" };
             let found = finding(Fault::WrongHeader, Severity::Broken, what, TAMPERED);
             self.findings.add(found.at(first, offset).record(index));
             self.headed = true;
         }
-        if peek_index(line) != Some(index) {
-            let what = match peek_index(line) {
+        if peek.index != Some(index) {
+            let what = match peek.index {
                 Some(own) => format!("record {own} stands at position {index}"),
                 None => format!("the record at position {index} has no index"),
             };
@@ -221,11 +222,11 @@ impl Pass {
             self.findings.add(found.at(first, offset).record(index));
         }
         self.tree.push(leaf_hash(line));
-        if let Some(at) = peek_at(line).filter(|at| *at > self.latest.as_slice()) {
+        if peek.at > self.latest.as_slice() {
             self.latest.clear();
-            self.latest.extend_from_slice(at);
+            self.latest.extend_from_slice(peek.at);
         }
-        let kind = peek_kind(line).unwrap_or_default();
+        let kind = peek.kind;
         if kind.starts_with(b"ledger.") || kind.starts_with(b"key.") {
             self.own_record(index);
         }

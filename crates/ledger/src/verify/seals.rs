@@ -1,6 +1,6 @@
 //! Checkpoints and keys against the tree.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::error::Result;
 use crate::files::Paths;
@@ -138,12 +138,9 @@ impl Seals {
         let (mut good, mut sealed) = (0, 0);
         let mut by_size: HashMap<u64, Hash> = HashMap::new();
         let mut last_good = 0;
-        for check in std::mem::take(&mut self.checks) {
+        let signatures = self.signatures(options.signatures);
+        for (check, signed) in std::mem::take(&mut self.checks).into_iter().zip(signatures) {
             let said = check.note.checkpoint();
-            let signed = self
-                .terms
-                .iter()
-                .any(|term| said.size > term.from && said.size <= term.to && check.note.signed_by(&term.key));
             if !signed && check.offset.is_some() {
                 let what =
                     format!("the checkpoint over {} records is signed by no key then in force", said.size);
@@ -173,6 +170,38 @@ impl Seals {
             self.mismatch(&check, size, last_good, findings);
         }
         (good, sealed)
+    }
+
+    /// The terms of the keys that may have signed a size; where one key hands over to the next, both.
+    fn terms(&self, size: u64) -> impl Iterator<Item = &Term> {
+        self.terms.iter().filter(move |term| size > term.from && size <= term.to)
+    }
+
+    /// Whether each checkpoint is signed by the key in force, spread over all cores. Those that need not be checked,
+    /// since a later one of the same key covers the same records, pass.
+    fn signatures(&self, all: bool) -> Vec<bool> {
+        let mut covered = BTreeSet::new();
+        let mut needed: Vec<bool> = Vec::with_capacity(self.checks.len());
+        for check in self.checks.iter().rev() {
+            let said = check.note.checkpoint();
+            let fits = check.found == Some(said.root) && check.offset.is_some();
+            let term = self.terms(said.size).next().map(|term| term.from);
+            needed.push(all || !fits || covered.insert(term));
+        }
+        needed.reverse();
+        let work: Vec<_> = self.checks.iter().zip(needed).collect();
+        let signed = |(check, needed): &(&Check, bool)| {
+            !needed || self.terms(check.note.checkpoint().size).any(|term| check.note.signed_by(&term.key))
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut out = vec![false; work.len()];
+        let part = work.len().div_ceil(cores).max(64);
+        std::thread::scope(|scope| {
+            for (work, out) in work.chunks(part).zip(out.chunks_mut(part)) {
+                scope.spawn(move || out.iter_mut().zip(work).for_each(|(out, work)| *out = signed(work)));
+            }
+        });
+        out
     }
 
     /// Whether a power loss, recorded, explains that a checkpoint does not fit: only what was not known to be on disk
