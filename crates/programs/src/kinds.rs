@@ -111,7 +111,7 @@ pub(crate) fn fact_of_any(name: &str) -> Option<FactType> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Origin, QueryClass, Task, Verb};
+    use model::{Action, Origin, QueryClass, Task, Tri, Verb};
 
     #[test]
     fn words_are_those_of_the_model() {
@@ -135,21 +135,79 @@ mod tests {
 
     #[test]
     fn facts_are_those_of_the_model() {
-        // A structure's own complaint about a missing field names the field; all our names must be among its fields.
-        let fields = |kind: EffectKind| -> &'static [&'static str] {
-            match kind {
-                EffectKind::Run => &["program", "understood", "why", "origin", "task"],
-                _ => &[],
-            }
+        let install = model::InstallFacts {
+            registry: String::new(),
+            known_registry: true,
+            package: String::new(),
+            runs_scripts: false,
+            global: false,
         };
-        for (name, _) in facts_of(EffectKind::Run).unwrap() {
-            assert!(fields(EffectKind::Run).contains(name));
-        }
-        let install = serde_json::json!({"registry": "npm", "known_registry": true, "package": "x", "runs_scripts": true, "global": false});
-        let read: model::InstallFacts = serde_json::from_value(install.clone()).unwrap();
-        let back = serde_json::to_value(read).unwrap();
-        for (name, _) in facts_of(EffectKind::Install).unwrap() {
-            assert!(back.get(name).is_some(), "{name}");
+        let net = model::NetFacts {
+            host: String::new(),
+            zone: model::HostZone::Public,
+            port: None,
+            method: model::FetchMethod::Get,
+            allowlisted: false,
+            carries_sensitive: false,
+            carries_data: false,
+        };
+        let actions = [
+            Action::Discard(model::RepoFacts {
+                repository: String::new(),
+                what: String::new(),
+                dirty: Tri::No,
+                in_workspace: true,
+            }),
+            Action::Rewrite(model::RefFacts {
+                reference: String::new(),
+                history: false,
+                protected: false,
+                pushed: Tri::No,
+            }),
+            Action::Push(model::PushFacts {
+                remote: String::new(),
+                known: Tri::No,
+                reference: String::new(),
+                force: false,
+                deletes: false,
+                protected: Tri::No,
+            }),
+            Action::Run(model::RunFacts {
+                program: String::new(),
+                understood: true,
+                why: None,
+                origin: Origin::System,
+                task: Task::Other,
+            }),
+            Action::Escalate(model::EscalateFacts { what: String::new(), target: String::new() }),
+            Action::Persist(model::PersistFacts { mechanism: String::new(), place: String::new() }),
+            Action::Signal(model::SignalFacts { process: String::new(), own: Tri::No, machine: false }),
+            Action::Install(install.clone()),
+            Action::Publish(install),
+            Action::Operate(model::ServiceFacts {
+                provider: String::new(),
+                verb: Verb::Read,
+                resource: String::new(),
+                environment: model::Environment::Local,
+                dry_run: false,
+            }),
+            Action::Query(model::QueryFacts {
+                database: String::new(),
+                class: QueryClass::Read,
+                environment: model::Environment::Local,
+            }),
+            Action::Reveal(model::RevealFacts { what: String::new(), name: String::new() }),
+            Action::Send(net.clone()),
+            Action::Fetch(net),
+            Action::Message(model::ChannelFacts { channel: String::new(), target: String::new() }),
+            Action::Tamper(model::TamperFacts { what: String::new(), target: String::new() }),
+        ];
+        for action in actions {
+            let kind = action.kind();
+            let fields = serde_json::to_value(&action).unwrap();
+            for (name, _) in facts_of(kind).unwrap() {
+                assert!(fields["facts"].get(name).is_some(), "{} {name}", kind.word());
+            }
         }
     }
 

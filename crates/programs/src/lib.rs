@@ -6,6 +6,7 @@
 
 mod assign;
 mod check;
+mod describe;
 mod error;
 mod kinds;
 mod load;
