@@ -257,8 +257,10 @@ fn effect(mut table: serde_json::Map<String, Value>) -> Result<Effect, String> {
         _ => return Err("an effect needs a `kind`".to_owned()),
     };
     let kind = EffectKind::from_word(&word).ok_or_else(|| format!("`{word}` is no kind of effect"))?;
-    let remote = match table.remove("remote") {
+    // A push has a fact of this name, which is a text.
+    let remote = match table.get("remote").filter(|place| place.is_object()).cloned() {
         Some(place) => {
+            table.remove("remote");
             Some(serde_json::from_value::<RemotePlace>(place).map_err(|e| format!("`remote`: {e}"))?)
         }
         None => None,

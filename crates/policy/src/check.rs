@@ -265,7 +265,10 @@ fn validate(sources: &Sources, parsed: &[Parsed], schema: Schema, found: &mut Ve
     for w in result.validation_warnings() {
         put(w.policy_id(), pointed(w), Severity::Warning, w.to_string(), help(w));
     }
-    for one in parsed.iter().filter(|p| p.rule.kinds.is_empty()) {
+    // A rule that does not fit the schema matches nothing either, which the error says better.
+    let wrong: HashSet<String> = result.validation_errors().map(|e| e.policy_id().to_string()).collect();
+    let impossible = |(n, p): &(usize, &Parsed)| p.rule.kinds.is_empty() && !wrong.contains(&n.to_string());
+    for (_, one) in parsed.iter().enumerate().filter(impossible) {
         found.extend(of(
             sources,
             one,

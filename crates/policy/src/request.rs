@@ -283,3 +283,57 @@ fn net(n: &NetFacts) -> Vec<(&'static str, Value)> {
         ("carries_data", Value::Flag(n.carries_data)),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cedar_policy::Schema;
+
+    /// Every request that is made from the shipped cases has exactly the facts that the schema names.
+    #[test]
+    fn requests_keep_to_the_schema() {
+        let (schema, warnings) = Schema::from_cedarschema_str(crate::SCHEMA).unwrap();
+        assert_eq!(warnings.count(), 0);
+        let mut kinds = std::collections::HashSet::new();
+        let approvers = ["developer".to_owned()];
+        let conceded = Conceded { reversible: true, contained: false, approvals: 1, approvers: &approvers };
+        for text in [
+            include_str!("../../../policies/cases/floor.toml"),
+            include_str!("../../../policies/cases/standard.toml"),
+        ] {
+            for case in crate::CaseFile::parse("cases", text).unwrap().cases {
+                let crate::CaseEffects::Effects(effects) = case.call else { panic!("a command") };
+                for effect in effects {
+                    let request = Question::of(&effect).request(&case.subject, conceded).unwrap();
+                    let (Some(p), Some(a), Some(r), Some(c)) =
+                        (request.principal(), request.action(), request.resource(), request.context())
+                    else {
+                        panic!("a part is missing")
+                    };
+                    Request::new(p.clone(), a.clone(), r.clone(), c.clone(), Some(&schema)).unwrap();
+                    kinds.insert(effect.kind());
+                }
+            }
+        }
+        assert_eq!(kinds.len(), EffectKind::ALL.len(), "a kind has no case");
+    }
+
+    #[test]
+    fn the_remote_places_environment_counts() {
+        let of = |own, remote: Option<Environment>| {
+            let action = Action::Query(model::QueryFacts {
+                database: "d".into(),
+                class: model::QueryClass::Read,
+                environment: own,
+            });
+            let remote = remote.map(|environment| model::RemotePlace { name: "m".into(), environment });
+            Question::of(&Effect { action, span: None, remote }).environment
+        };
+        use Environment::{LikelyProduction, Local, NonProduction, Production, Unknown};
+        assert_eq!(of(Local, Some(Production)), Production);
+        assert_eq!(of(Unknown, Some(NonProduction)), NonProduction);
+        assert_eq!(of(Production, Some(Local)), Production);
+        assert_eq!(of(LikelyProduction, Some(NonProduction)), LikelyProduction);
+        assert_eq!(of(Unknown, None), Unknown);
+    }
+}
