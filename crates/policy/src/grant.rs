@@ -16,7 +16,7 @@ pub enum GrantScope {
 }
 
 /// Consent given beforehand. It stands in for the approval that a rule asks for, and for nothing else: what no
-/// approval permits, no grant permits. Once a session has seen untrusted content and read sensitive data, templates
+/// approval permits, no grant permits. Runs that Ambit does not understand are never granted beforehand. Once a session has seen untrusted content and read sensitive data, templates
 /// no longer count, since the person gave them before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -39,6 +39,11 @@ impl Grant {
     #[must_use]
     pub fn covers(&self, effect: &Effect, now: u64) -> bool {
         if now >= self.until || self.remote != effect.remote || self.action.kind() != effect.kind() {
+            return false;
+        }
+        // What a program does that Ambit does not understand depends on more than the facts name: its arguments,
+        // its text. Consent to one run says nothing of the next.
+        if matches!(&effect.action, Action::Run(run) if !run.understood) {
             return false;
         }
         match &self.scope {

@@ -229,6 +229,11 @@ fn a_grant_stands_for_an_approval_and_for_nothing_else() -> Tested {
         policy.judge(&exposed, std::slice::from_ref(&push), offers, &[], std::slice::from_ref(&template))?;
     assert_eq!(verdict.kind(), VerdictKind::Ask);
 
+    let run =
+        effect("{ kind = \"run\", program = \"python3\", understood = false, origin = \"downloaded\" }")?;
+    let again = judge(&policy, &run, &[grant(&run, GrantScope::Exact, "developer")])?;
+    assert_eq!((again.kind(), again.rule()), (VerdictKind::Ask, "run-downloaded"));
+
     let production = effect("{ kind = \"operate\", verb = \"write\", environment = \"production\" }")?;
     let by = |who: &str| judge(&policy, &production, &[grant(&production, GrantScope::Exact, who)]);
     assert_eq!(by("developer")?.kind(), VerdictKind::Ask);
