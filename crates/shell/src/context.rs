@@ -1,9 +1,10 @@
 //! What the walk of a command carries with it, and what the meaning of programs may ask of it.
 
-use crate::state::{Made, State, Value};
-use model::{AbsPath, Action, Effect, Facts, Origin, PathTarget, RemotePlace, RunFacts, Span, Task};
 use crate::Table;
+use crate::state::{Made, State, Value, Variable};
+use model::{AbsPath, Action, Effect, Facts, Origin, PathTarget, RemotePlace, RunFacts, Span, Task};
 use programs::{Field, Piece};
+use std::collections::BTreeMap;
 
 /// What a command reads from its standard input.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -121,6 +122,13 @@ pub(crate) struct Context<'a> {
     pub(crate) steps: u32,
     /// Whether the budget ran out; then nothing more is walked.
     pub(crate) exhausted: bool,
+    /// The outermost text, to show parts of it.
+    pub(crate) source: String,
+    /// Unknown pieces that may hold a secret or something from the network, by their spelling: where they come from,
+    /// and whether they may hold a secret.
+    pub(crate) taints: BTreeMap<String, (Origin, bool)>,
+    /// For each function that is being walked, variables it made its own, as they were before.
+    pub(crate) locals: Vec<Vec<(String, Option<Variable>)>>,
     /// When set, simple commands are listed here (for tests and explanations).
     pub(crate) listing: Option<Vec<Vec<String>>>,
 }
@@ -138,6 +146,9 @@ impl<'a> Context<'a> {
             depth: 0,
             steps: 0,
             exhausted: false,
+            source: String::new(),
+            taints: BTreeMap::new(),
+            locals: Vec::new(),
             listing: None,
         }
     }
@@ -151,7 +162,13 @@ impl<'a> Context<'a> {
     }
 
     /// Adds the effect that something runs whose doing is not known, and why.
-    pub(crate) fn not_understood(&mut self, program: &str, why: impl Into<String>, origin: Origin, span: Span) {
+    pub(crate) fn not_understood(
+        &mut self,
+        program: &str,
+        why: impl Into<String>,
+        origin: Origin,
+        span: Span,
+    ) {
         self.emit(
             Action::Run(RunFacts {
                 program: program.to_owned(),
@@ -215,8 +232,9 @@ impl<'a> Context<'a> {
     pub(crate) fn made(&self, path: &AbsPath) -> Option<Made> {
         self.made.iter().rev().find_map(|(target, made)| match target {
             PathTarget::Known(p) => (p == path).then(|| made.clone()),
-            PathTarget::Under { base, may_escape, .. } => (*may_escape || path.is_under(base))
-                .then(|| Made { text: None, origin: made.origin }),
+            PathTarget::Under { base, may_escape, .. } => {
+                (*may_escape || path.is_under(base)).then(|| Made { text: None, origin: made.origin })
+            }
             PathTarget::Unknown(_) => Some(Made { text: None, origin: made.origin }),
         })
     }
@@ -227,6 +245,26 @@ impl<'a> Context<'a> {
             Some(variable) => variable.value.clone(),
             None => self.facts.variable(name).map(Value::text),
         }
+    }
+
+    /// Whether a word may hold a secret, as far as this text tells (`$(cat .env)`).
+    pub(crate) fn is_sensitive(&self, field: &Field) -> bool {
+        self.taint_of(field).is_some_and(|(_, sensitive)| sensitive)
+    }
+
+    /// Where the unknown parts of a word come from, and whether they may hold a secret, if this text tells.
+    pub(crate) fn taint_of(&self, field: &Field) -> Option<(Origin, bool)> {
+        let mut found: Option<(Origin, bool)> = None;
+        for piece in &field.pieces {
+            if let Piece::Unknown(written) = piece
+                && let Some((origin, sensitive)) = self.taints.get(written)
+            {
+                let before = found.unwrap_or((*origin, false));
+                let origin = if *origin == Origin::Downloaded { *origin } else { before.0 };
+                found = Some((origin, before.1 || *sensitive));
+            }
+        }
+        found
     }
 
     /// Walks what `f` walks as on another machine: paths, variables and the working directory there are not known.

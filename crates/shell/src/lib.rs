@@ -4,11 +4,20 @@
 //! and finds the simple commands, then what each program does (`meaning`). Whatever is not understood on the way is an
 //! effect of its own, never silence.
 
+mod analysis;
+mod arith;
+mod brace;
+mod builtin;
 mod context;
+mod expand;
+mod glob;
 mod meaning;
 mod readers;
+mod redirect;
+mod simple;
 mod state;
+mod syntax;
 mod walk;
 
-// Until `programs` has its table.
-pub(crate) struct Table;
+pub use analysis::{Analysis, analyse, commands};
+pub(crate) use programs::Table;
