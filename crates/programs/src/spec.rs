@@ -59,6 +59,7 @@ pub const READERS: &[&str] = &[
 
 /// A program as the table describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Program {
     /// Its name.
     pub name: String,
@@ -97,6 +98,7 @@ impl Syntax {
 
 /// What a program or one of its sub-commands does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Spec {
     /// What it does, in a few words, third person.
     pub about: String,
@@ -137,13 +139,14 @@ pub struct Spec {
     pub why: Option<String>,
 }
 
-/// A sub-command, which entries of the built-in table keep encoded until it is wanted.
+/// A sub-command, which entries of the built-in table keep encoded until it is wanted (so that `git` with its many is
+/// found as soon as `ls`).
 #[derive(Debug, Clone)]
 pub enum Sub {
     /// Decoded.
     Open(Arc<Spec>),
     /// Encoded.
-    Packed(Vec<u8>),
+    Packed(&'static [u8]),
 }
 
 impl Sub {
@@ -173,22 +176,22 @@ impl Serialize for Sub {
         }
         let bytes = match self {
             Self::Open(spec) => Cow::Owned(postcard::to_stdvec(spec.as_ref()).map_err(S::Error::custom)?),
-            Self::Packed(bytes) => Cow::Borrowed(bytes.as_slice()),
+            Self::Packed(bytes) => Cow::Borrowed(*bytes),
         };
         serializer.serialize_bytes(&bytes)
     }
 }
 
-impl<'de> Deserialize<'de> for Sub {
+impl<'de: 'static> Deserialize<'de> for Sub {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
-        impl serde::de::Visitor<'_> for Bytes {
+        impl<'de: 'static> serde::de::Visitor<'de> for Bytes {
             type Value = Sub;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an encoded sub-command")
             }
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Sub, E> {
-                Ok(Sub::Packed(bytes.to_vec()))
+            fn visit_borrowed_bytes<E: serde::de::Error>(self, bytes: &'de [u8]) -> Result<Sub, E> {
+                Ok(Sub::Packed(bytes))
             }
         }
         deserializer.deserialize_bytes(Bytes)
