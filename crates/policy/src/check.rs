@@ -50,7 +50,7 @@ pub(crate) struct Parsed {
     /// Where its text begins in the file, in bytes.
     offset: usize,
     /// Cedar's own form of it without annotations.
-    form: Value,
+    pub(crate) form: Value,
 }
 
 /// Everything that is to be mended in these sources, in the order of files and lines.

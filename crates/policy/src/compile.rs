@@ -3,7 +3,7 @@
 use crate::check::{Parsed, examine};
 use crate::{Layer, PolicyError, SCHEMA, Severity, Sources};
 use cedar_policy::proto::traits::Protobuf;
-use cedar_policy::{PolicyId, PolicySet};
+use cedar_policy::{Policy, PolicyId, PolicySet};
 use model::EffectKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -109,7 +109,9 @@ fn shard(kind: EffectKind, parsed: &[Parsed]) -> Result<Shard, PolicyError> {
     let mut rules = Vec::new();
     let mut policies = PolicySet::new();
     for one in parsed.iter().filter(|p| p.rule.kinds.contains(&kind)) {
-        let policy = one.policy.new_id(PolicyId::new(rules.len().to_string()));
+        // Annotations are kept in `rules`; Cedar would parse the name of each again whenever a shard is read.
+        let id = PolicyId::new(rules.len().to_string());
+        let policy = Policy::from_json(Some(id), one.form.clone()).map_err(|e| encode(&e))?;
         policies.add(policy).map_err(|e| encode(&e))?;
         rules.push(Brief {
             id: one.rule.id.clone(),
