@@ -1,0 +1,154 @@
+//! Programs that work on files in ways the table cannot say.
+
+use crate::context::Context;
+use crate::meaning::{Call, Touch, opaque};
+use model::{Origin, PathTarget};
+use programs::{Field, Role};
+
+/// `sed -i`: the files it reads are written.
+pub(super) fn sed(cx: &mut Context<'_>, call: &mut Call) {
+    let in_place =
+        call.found.options.iter().any(|o| o.name == "-i" || o.name == "--in-place" || o.name == "-I");
+    if !in_place || call.opaque {
+        return;
+    }
+    for (role, file) in call.found.roles.clone() {
+        if role == Role::Read && call.found.operands.contains(&file) {
+            let target = cx.path(&file);
+            cx.touch(Touch::Write, target, false, file.span);
+        }
+    }
+}
+
+/// `dd if=… of=…`.
+pub(super) fn dd(cx: &mut Context<'_>, call: &mut Call) {
+    for word in call.found.operands.clone() {
+        let prefix = word.prefix();
+        let (key, touch) = match prefix.split_once('=') {
+            Some(("if", _)) => ("if=", Touch::Read),
+            Some(("of", _)) => ("of=", Touch::Write),
+            Some((
+                "bs" | "cbs" | "conv" | "count" | "ibs" | "iflag" | "obs" | "oflag" | "seek" | "skip"
+                | "status" | "iseek" | "oseek",
+                _,
+            )) => continue,
+            _ => {
+                let why = format!("the operand `{}` of `dd` is not understood", word.shown());
+                opaque(cx, call, why, Origin::Unknown, word.span);
+                continue;
+            }
+        };
+        if let Some(path) = word.strip(key.len()) {
+            let target = cx.path(&path);
+            call.sensitive |= cx.touch(touch, target, false, word.span);
+        }
+    }
+}
+
+/// `tar`: where members go, and options that run programs are in the table; here the paths that extraction writes.
+pub(super) fn tar(cx: &mut Context<'_>, call: &mut Call) {
+    if call.opaque {
+        return;
+    }
+    let first = call.inv.words.get(1).and_then(Field::known).unwrap_or_default();
+    let old =
+        !first.starts_with('-') && first.chars().all(|c| c.is_ascii_alphanumeric()) && !first.is_empty();
+    if old && call.found.options.is_empty() {
+        // Letters without a dash, values in the words after them: read the same with a dash.
+        let why = format!("write the options of `tar` with a dash: `-{first}`");
+        opaque(cx, call, why, Origin::Unknown, call.span());
+        return;
+    }
+    if call.has(&["-x", "--extract", "--get"]) && !call.has(&["-O", "--to-stdout", "-t", "--list"]) {
+        let dir = call
+            .found
+            .value("-C")
+            .or_else(|| call.found.value("--directory"))
+            .cloned()
+            .or_else(|| call.words(&Role::Chdir).into_iter().next_back());
+        let span = call.span();
+        // Members with absolute names go anywhere.
+        let target = if call.has(&["-P", "--absolute-names"]) {
+            PathTarget::Unknown("members with absolute names".to_owned())
+        } else {
+            match dir {
+                Some(dir) if call.words(&Role::Chdir).is_empty() => cx.path(&dir),
+                _ => cx.path_of("."),
+            }
+        };
+        cx.touch(Touch::Write, target, true, span);
+    }
+}
+
+/// `chmod`: modes that let others write or run with the owner's rights.
+pub(super) fn chmod(cx: &mut Context<'_>, call: &mut Call) {
+    let Some(mode) = call.words(&Role::Mode).into_iter().next() else { return };
+    let widens = match mode.known() {
+        Some(text) => widens(&text),
+        None => true,
+    };
+    if !widens {
+        return;
+    }
+    for (role, file) in call.found.roles.clone() {
+        if matches!(role, Role::Write | Role::WriteTree) {
+            let shown = match cx.path(&file) {
+                PathTarget::Known(path) => path.to_string(),
+                other => other.to_string(),
+            };
+            cx.escalate("mode", shown, file.span);
+        }
+    }
+}
+
+/// Whether a mode makes anything writable for everybody, or sets the bits that lend the owner's rights.
+fn widens(mode: &str) -> bool {
+    if mode.chars().all(|c| c.is_digit(8)) && !mode.is_empty() {
+        let bits = u32::from_str_radix(mode, 8).unwrap_or(u32::MAX);
+        return bits & 0o6002 != 0;
+    }
+    mode.split(',').any(|clause| {
+        let who: String = clause.chars().take_while(|c| matches!(c, 'u' | 'g' | 'o' | 'a')).collect();
+        let rest: String = clause.chars().skip(who.chars().count()).collect();
+        let gives = rest.contains(['+', '=']);
+        let all = who.contains(['o', 'a']) || rest.contains('=') && who.is_empty();
+        gives
+            && (rest.contains('s') || (all && rest.contains('w')) || rest.chars().any(|c| c.is_ascii_digit()))
+    })
+}
+
+/// `ln`: what is linked can be reached under a new name.
+pub(super) fn ln(cx: &mut Context<'_>, call: &mut Call) {
+    let sources: Vec<Field> = call
+        .found
+        .roles
+        .iter()
+        .filter(|(r, f)| matches!(r, Role::Read | Role::List) && call.found.operands.contains(f))
+        .map(|(_, f)| f.clone())
+        .collect();
+    for source in sources {
+        let PathTarget::Known(path) = cx.path(&source) else { continue };
+        let facts = cx.facts_of(PathTarget::Known(path.clone()), true);
+        let guarded = !matches!(facts.class, model::PathClass::Source | model::PathClass::Lockfile);
+        let outside = !matches!(facts.zone, model::Zone::Workspace | model::Zone::Temp);
+        // A later write through the link would not be seen to go there.
+        if guarded || (outside && facts.class != model::PathClass::System) {
+            call.sensitive |= cx.touch(Touch::Write, PathTarget::Known(path), true, source.span);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::widens;
+
+    #[test]
+    fn modes_that_widen() {
+        for mode in ["777", "0666", "4755", "2755", "o+w", "a+w", "u+s", "ugo=rwx", "+s", "u+x,o+w"] {
+            assert!(widens(mode), "{mode}");
+        }
+        for mode in ["755", "644", "600", "+x", "u+w", "g-w", "o-w", "a+r", "u=rw,go=r", "go-rwx"] {
+            assert!(!widens(mode), "{mode}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What git commands lose, rewrite or push.
+
+use super::git::given_option;
+use crate::context::Context;
+use crate::meaning::{Call, Touch};
+use model::{Action, EffectKind, FileKind, PathTarget, RefFacts, RepoFacts, Tri};
+use programs::{Field, Role};
+
+/// Adds what a sub-command loses. Effects of the same kind that the table lists already are not repeated.
+pub(super) fn losses(cx: &mut Context<'_>, call: &mut Call, sub: &str) {
+    let listed = |call: &Call, kind: EffectKind| call.found.effects.iter().any(|e| e.kind == kind);
+    let has = |names: &[&str]| given_option(call, names);
+    let second =
+        call.found.path.get(1).cloned().or_else(|| call.found.operands.first().and_then(Field::known));
+    let second = second.as_deref().unwrap_or_default();
+    if !listed(call, EffectKind::Discard) {
+        let what: Option<&str> = match sub {
+            "reset" if has(&["--hard", "--merge"]) => Some("worktree"),
+            "checkout" if has(&["-f", "--force"]) => Some("worktree"),
+            "switch" if has(&["-f", "--force", "--discard-changes"]) => Some("worktree"),
+            "clean" if has(&["-f", "--force"]) && !has(&["-n", "--dry-run"]) => Some("untracked"),
+            "stash" if matches!(second, "drop" | "clear") => Some("stash"),
+            "branch" if has(&["-D"]) || (has(&["-d", "--delete"]) && has(&["-f", "--force"])) => {
+                Some("branch")
+            }
+            "reflog" if matches!(second, "expire" | "delete") => Some("reflog"),
+            "gc" if call.inv.words.iter().any(|w| w.prefix().starts_with("--prune")) => Some("commits"),
+            "prune" if !has(&["-n", "--dry-run"]) => Some("commits"),
+            "update-ref" if has(&["-d", "--delete"]) => Some("branch"),
+            "worktree" if second == "remove" && has(&["-f", "--force"]) => Some("worktree"),
+            "read-tree" if has(&["-u", "--reset"]) => Some("worktree"),
+            "checkout-index" if has(&["-f", "--force"]) => Some("worktree"),
+            "submodule" if second == "deinit" || has(&["--force"]) => Some("worktree"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            discard(cx, call, what);
+        }
+        match sub {
+            "checkout" => checkout(cx, call),
+            "restore" if !has(&["-S", "--staged"]) || has(&["-W", "--worktree"]) => {
+                discard(cx, call, "worktree");
+                let paths = call.found.operands.clone();
+                written(cx, &paths);
+            }
+            _ => {}
+        }
+    }
+    if !listed(call, EffectKind::Rewrite) {
+        let rewrites = match sub {
+            "rebase" => !has(&["--abort", "--quit", "--show-current-patch", "--edit-todo"]),
+            "commit" => has(&["--amend"]),
+            "filter-branch" | "filter-repo" | "replace" => true,
+            "reset" => call.found.operands.iter().filter(|_| !has(&["--"])).any(moves),
+            "update-ref" => !has(&["-d", "--delete"]),
+            "branch" => has(&["-f", "--force", "-M", "-C"]) && !has(&["-D", "-d", "--delete"]),
+            "tag" => has(&["-d", "--delete", "-f", "--force"]),
+            "checkout" => has(&["-B"]),
+            "switch" => has(&["-C", "--force-create"]),
+            _ => false,
+        };
+        if rewrites {
+            let named = match sub {
+                "branch" | "tag" | "update-ref" | "checkout" | "switch" => {
+                    call.found.operands.first().map(Field::shown)
+                }
+                _ => None,
+            };
+            let reference = named.or_else(|| cx.repository().branch).unwrap_or_default();
+            let facts = RefFacts {
+                protected: cx.facts.protected_branch(reference.trim_start_matches("refs/heads/")),
+                history: true,
+                reference,
+                pushed: Tri::Unknown,
+            };
+            cx.emit(Action::Rewrite(facts), call.span());
+        }
+    }
+    if sub == "push" && !listed(call, EffectKind::Push) {
+        push(cx, call);
+    }
+}
+
+/// Whether an operand of `git reset` is another commit than the current one.
+fn moves(operand: &Field) -> bool {
+    match operand.known() {
+        Some(text) => {
+            text != "HEAD"
+                && (text.contains(['~', '^', '@'])
+                    || text.len() >= 7 && text.chars().all(|c| c.is_ascii_hexdigit())
+                    || text.starts_with("origin/"))
+        }
+        None => true,
+    }
+}
+
+fn discard(cx: &mut Context<'_>, call: &Call, what: &str) {
+    let git = cx.repository();
+    let facts = RepoFacts {
+        repository: git
+            .root
+            .map_or_else(|| cx.cwd().map(ToString::to_string).unwrap_or_default(), |r| r.to_string()),
+        what: what.to_owned(),
+        dirty: git.dirty,
+        in_workspace: cx.in_workspace(),
+    };
+    cx.emit(Action::Discard(facts), call.span());
+}
+
+/// `git checkout PATHS` takes paths back, `git checkout BRANCH` goes to a branch.
+fn checkout(cx: &mut Context<'_>, call: &Call) {
+    if given_option(call, &["-b", "-B", "--orphan", "--detach", "--track", "-t"]) {
+        return;
+    }
+    let words: Vec<Field> = call.inv.words.clone();
+    let after = words.iter().position(|w| w.known().as_deref() == Some("--"));
+    let paths: Vec<Field> = match after {
+        Some(at) => words.get(at + 1..).unwrap_or_default().to_vec(),
+        None => {
+            let operands = &call.found.operands;
+            match operands.as_slice() {
+                [] => Vec::new(),
+                [one] => {
+                    if is_path(cx, one) {
+                        vec![one.clone()]
+                    } else {
+                        Vec::new()
+                    }
+                }
+                [_, rest @ ..] => rest.to_vec(),
+            }
+        }
+    };
+    if paths.is_empty() {
+        return;
+    }
+    discard(cx, call, "worktree");
+    written(cx, &paths);
+}
+
+/// Whether a single operand names a file. Where nothing is known of the machine, a name with an ending does.
+fn is_path(cx: &Context<'_>, word: &Field) -> bool {
+    let Some(text) = word.known() else { return true };
+    if text == "." || text == ".." || text.ends_with('/') || word.has_glob() {
+        return true;
+    }
+    match cx.path(word) {
+        PathTarget::Known(path) => match cx.kind_at(&path) {
+            FileKind::Absent => false,
+            FileKind::Unknown => text.rsplit('/').next().is_some_and(|n| n.contains('.')),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+fn written(cx: &mut Context<'_>, paths: &[Field]) {
+    for path in paths {
+        let target = cx.path(path);
+        cx.touch(Touch::Write, target, true, path.span);
+    }
+}
+
+/// What is pushed where: every refspec is one effect.
+fn push(cx: &mut Context<'_>, call: &Call) {
+    let span = call.span();
+    let has = |names: &[&str]| given_option(call, names);
+    let remote = call.words(&Role::GitRemote).first().map(Field::shown).unwrap_or_default();
+    let force = has(&["-f", "--force", "--force-with-lease", "--mirror", "--force-if-includes"]);
+    let deletes = has(&["-d", "--delete", "--mirror", "--prune"]);
+    let mut refs: Vec<String> = call
+        .found
+        .roles
+        .iter()
+        .filter(|(r, _)| matches!(r, Role::Refspec | Role::Branch))
+        .map(|(_, f)| f.shown())
+        .collect();
+    if refs.is_empty() {
+        let all = has(&["--all", "--mirror", "--branches", "--tags"]);
+        refs.push(if all { "*".to_owned() } else { String::new() });
+    }
+    for spec in refs {
+        let (forced, spec) = match spec.strip_prefix('+') {
+            Some(rest) => (true, rest.to_owned()),
+            None => (false, spec),
+        };
+        let removed = spec.starts_with(':') && spec.len() > 1;
+        let reference = spec.rsplit(':').next().unwrap_or_default().to_owned();
+        let mut facts = cx.push(remote.clone(), reference.clone(), force || forced, deletes || removed);
+        if reference.contains(['*', '$']) {
+            facts.protected = Tri::Unknown;
+        }
+        cx.emit(Action::Push(facts), span);
+    }
+}
