@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::state::Value;
-use crate::syntax::{Part, Parameter};
+use crate::syntax::{Parameter, Part};
 use model::Span;
 
 impl Context<'_> {
@@ -81,11 +81,17 @@ impl Context<'_> {
             let writes = plain
                 || ["++", "--"].iter().any(|s| rest.starts_with(s))
                 || text.get(..from).is_some_and(|t| t.ends_with("++") || t.ends_with("--"))
-                || ["+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|="].iter().any(|s| rest.starts_with(s));
+                || ["+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|="]
+                    .iter()
+                    .any(|s| rest.starts_with(s));
             if rest.starts_with('[') {
                 let keyed = self.state.variables.get(&name).is_some_and(|v| v.keyed);
                 if !keyed {
-                    self.opaque(&name, format!("`{name}[…]` is evaluated, and the array's values are not known"), span);
+                    self.opaque(
+                        &name,
+                        format!("`{name}[…]` is evaluated, and the array's values are not known"),
+                        span,
+                    );
                 }
                 continue;
             }
@@ -109,7 +115,11 @@ impl Context<'_> {
             None => self.state.variables.contains_key(name),
         };
         if !number {
-            self.opaque(name, format!("the arithmetic reads `{name}`, whose value is not known to be a number"), span);
+            self.opaque(
+                name,
+                format!("the arithmetic reads `{name}`, whose value is not known to be a number"),
+                span,
+            );
         }
     }
 

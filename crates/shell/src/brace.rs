@@ -12,7 +12,7 @@ enum Step {
     Part(Part),
 }
 
-/// The words that a word's braces stand for; `None` when they are too many.
+/// The words that a word's braces stand for; `None` when they are too many, or change how the rest is read.
 pub(crate) fn expand(parts: &[Part]) -> Option<Vec<Vec<Part>>> {
     let braces = parts.iter().any(|p| matches!(p, Part::Text { text, quoted: false } if text.contains('{')));
     if !braces {
@@ -25,8 +25,22 @@ pub(crate) fn expand(parts: &[Part]) -> Option<Vec<Vec<Part>>> {
             other => steps.push(Step::Part(other.clone())),
         }
     }
+    if reads_on(&steps) {
+        return None;
+    }
     let words = words(&steps, 0)?;
     Some(words.into_iter().map(|steps| together(&steps)).collect())
+}
+
+/// Whether a variable's name would go on into what braces put after it (`$V{1,2}` is `$V1 $V2`).
+fn reads_on(steps: &[Step]) -> bool {
+    steps.iter().enumerate().any(|(at, step)| match step {
+        Step::Char('$') => true,
+        Step::Part(Part::Parameter(p)) => {
+            !p.raw.ends_with('}') && matches!(steps.get(at + 1), Some(Step::Char('{' | ',' | '}')))
+        }
+        _ => false,
+    })
 }
 
 fn words(steps: &[Step], depth: usize) -> Option<Vec<Vec<Step>>> {
@@ -55,7 +69,12 @@ fn words(steps: &[Step], depth: usize) -> Option<Vec<Vec<Step>>> {
 }
 
 fn position(steps: &[Step], from: usize, what: char) -> Option<usize> {
-    steps.iter().enumerate().skip(from).find(|(_, s)| matches!(s, Step::Char(c) if *c == what)).map(|(at, _)| at)
+    steps
+        .iter()
+        .enumerate()
+        .skip(from)
+        .find(|(_, s)| matches!(s, Step::Char(c) if *c == what))
+        .map(|(at, _)| at)
 }
 
 /// Each item with its own braces expanded, and where the brace closes.
@@ -110,7 +129,9 @@ fn sequence(inner: &[Step]) -> Option<Option<Vec<Vec<Step>>>> {
         },
         _ => return Some(None),
     };
-    let one = |s: &str| s.chars().next().filter(|c| c.is_ascii_alphabetic() && s.len() == 1).map(|c| i64::from(u32::from(c)));
+    let one = |s: &str| {
+        s.chars().next().filter(|c| c.is_ascii_alphabetic() && s.len() == 1).map(|c| i64::from(u32::from(c)))
+    };
     let (a, b, letters) = match (from.parse::<i64>(), to.parse::<i64>(), one(from), one(to)) {
         (Ok(a), Ok(b), ..) => (a, b, false),
         (.., Some(a), Some(b)) => (a, b, true),

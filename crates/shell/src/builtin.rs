@@ -3,9 +3,9 @@
 use crate::context::{Context, Input, Output};
 use crate::meaning::Touch;
 use crate::state::{Made, Value};
-use crate::syntax::is_name;
 use model::{
-    AbsPath, Action, FileKind, Origin, PathTarget, PersistFacts, RevealFacts, RunFacts, SignalFacts, Span, Task, Tri,
+    AbsPath, Action, FileKind, Origin, PathTarget, PersistFacts, RevealFacts, RunFacts, SignalFacts, Span,
+    Task, Tri,
 };
 use programs::{Class as VariableClass, Field, variable};
 
@@ -14,14 +14,15 @@ const SCRIPT: usize = 64 * 1024;
 
 impl Context<'_> {
     /// Commands of the shell that are also programs, and the same there: they are seen by `sudo`, `xargs` and the like.
-    pub(crate) fn plain_builtin(&mut self, name: &str, words: &[Field], stdin: &Input, span: Span) -> Option<Output> {
-        let _ = stdin;
+    pub(crate) fn plain_builtin(&mut self, name: &str, words: &[Field], span: Span) -> Option<Output> {
         let rest = words.get(1..).unwrap_or_default();
         let output = match name {
             "echo" => self.echo(rest, span),
             "printf" => self.printf(rest, span),
             "true" | "false" | ":" => Output::known(""),
-            "pwd" => self.state.cwd.as_ref().map_or_else(Output::default, |d| Output::known(format!("{d}\n"))),
+            "pwd" => {
+                self.state.cwd.as_ref().map_or_else(Output::default, |d| Output::known(format!("{d}\n")))
+            }
             "test" | "[" => {
                 self.old_test(rest);
                 Output::known("")
@@ -36,8 +37,14 @@ impl Context<'_> {
     }
 
     /// The shell's own commands; `None` when `name` is a program.
-    pub(crate) fn builtin(&mut self, name: &str, words: &[Field], stdin: &Input, span: Span) -> Option<Output> {
-        if let Some(output) = self.plain_builtin(name, words, stdin, span) {
+    pub(crate) fn builtin(
+        &mut self,
+        name: &str,
+        words: &[Field],
+        stdin: &Input,
+        span: Span,
+    ) -> Option<Output> {
+        if let Some(output) = self.plain_builtin(name, words, span) {
             return Some(output);
         }
         let rest = words.get(1..).unwrap_or_default();
@@ -47,8 +54,9 @@ impl Context<'_> {
                 self.change_directory(name, rest, span);
                 return Some(if name == "cd" { quiet } else { Output::default() });
             }
-            "dirs" | "times" | "jobs" | "wait" | "shift" | "return" | "exit" | "break" | "continue" | "logout"
-            | "suspend" | "fg" | "bg" | "disown" | "umask" | "ulimit" | "caller" | "help" | "getopts" => {
+            "dirs" | "times" | "jobs" | "wait" | "shift" | "return" | "exit" | "break" | "continue"
+            | "logout" | "suspend" | "fg" | "bg" | "disown" | "umask" | "ulimit" | "caller" | "help"
+            | "getopts" => {
                 self.bookkeeping(name, rest, span);
             }
             "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(name, rest, span),
@@ -68,7 +76,9 @@ impl Context<'_> {
                 }
             }
             "read" | "mapfile" | "readarray" => self.read(name, rest, span),
-            "complete" | "compgen" | "compopt" | "bind" | "history" | "fc" => self.interactive(name, rest, span),
+            "complete" | "compgen" | "compopt" | "bind" | "history" | "fc" => {
+                self.interactive(name, rest, span)
+            }
             _ => return None,
         }
         self.ran(name, span);
@@ -147,7 +157,11 @@ impl Context<'_> {
             && first.prefix().is_empty()
             && first.has_unknown()
         {
-            self.opaque("printf", "the first word of `printf` is not known and may be an option".to_owned(), span);
+            self.opaque(
+                "printf",
+                "the first word of `printf` is not known and may be an option".to_owned(),
+                span,
+            );
         }
         if rest.first().and_then(Field::known).as_deref() == Some("--") {
             rest = rest.get(1..).unwrap_or_default();
@@ -172,7 +186,11 @@ impl Context<'_> {
                     let shown = field.shown();
                     let literal = field.prefix();
                     if literal.is_empty() && fields.len() < 4 && at == 0 {
-                        self.opaque("test", format!("`{shown}` without quotes may become several words"), field.span);
+                        self.opaque(
+                            "test",
+                            format!("`{shown}` without quotes may become several words"),
+                            field.span,
+                        );
                     }
                 }
                 None => {}
@@ -273,7 +291,8 @@ impl Context<'_> {
     fn bookkeeping(&mut self, name: &str, fields: &[Field], span: Span) {
         match name {
             "shift" => {
-                let count = fields.first().map_or(Some(1), |f| f.known().and_then(|t| t.parse::<usize>().ok()));
+                let count =
+                    fields.first().map_or(Some(1), |f| f.known().and_then(|t| t.parse::<usize>().ok()));
                 self.state.arguments = match (self.state.arguments.take(), count) {
                     (Some(words), Some(n)) if !words.iter().any(|f| f.many) => {
                         Some(words.get(n..).unwrap_or_default().to_vec())
@@ -302,163 +321,6 @@ impl Context<'_> {
         }
     }
 
-    fn declare(&mut self, command: &str, fields: &[Field], span: Span) {
-        let mut export = command == "export";
-        let mut keyed = false;
-        let mut removes = false;
-        for field in fields {
-            let head = field.prefix();
-            let options = head.strip_prefix(['-', '+']).filter(|_| field.known().is_some());
-            if let Some(letters) = options
-                && !head.contains('=')
-            {
-                if head == "--" {
-                    continue;
-                }
-                let minus = head.starts_with('-');
-                if letters.contains('n') && command == "export" {
-                    removes = true;
-                } else if letters.contains(['n', 'i', 'c']) && minus && command != "readonly" {
-                    self.opaque(command, format!("`{command} {head}` makes values mean more than text"), field.span);
-                }
-                export |= minus && letters.contains('x');
-                removes |= !minus && letters.contains('x');
-                keyed |= letters.contains('A');
-                continue;
-            }
-            let (name, value) = match head.split_once('=') {
-                Some((name, _)) => (name.to_owned(), field.strip(name.len() + 1)),
-                None if field.known().is_some() => (head.clone(), None),
-                None => {
-                    let shown = field.shown();
-                    self.opaque(command, format!("`{command} {shown}` sets a variable whose name is not known"), field.span);
-                    continue;
-                }
-            };
-            let append = name.ends_with('+');
-            let name = name.trim_end_matches('+').to_owned();
-            if !is_name(&name) {
-                let target = Field::text(name.clone(), field.span);
-                if self.must_be_name(&target, command).is_some() {
-                    self.opaque(command, format!("`{name}` is not a variable's name"), field.span);
-                }
-                continue;
-            }
-            let inside = !self.locals.is_empty();
-            if inside && matches!(command, "local" | "declare" | "typeset") {
-                self.make_local(&name);
-            }
-            if let Some(value) = value {
-                let array = value.shown() == "(…)";
-                let mut value = match value.known() {
-                    Some(text) => Value::text(text),
-                    None => Value { pieces: value.pieces, number: false },
-                };
-                if append {
-                    value = self.appended(&name, value);
-                }
-                self.assign(&name, value, span);
-                if array && let Some(variable) = self.state.variables.get_mut(&name) {
-                    variable.elements = None;
-                }
-            } else if self.variable(&name).is_none() || (inside && command == "local") {
-                let entry = self.state.variables.entry(name.clone()).or_default();
-                if command == "local" {
-                    entry.value = None;
-                    entry.elements = None;
-                }
-            } else if let Some(value) = self.variable(&name) {
-                self.state.variables.entry(name.clone()).or_default().value = Some(value);
-            }
-            if let Some(variable) = self.state.variables.get_mut(&name) {
-                variable.keyed |= keyed;
-                variable.exported = (variable.exported || export) && !removes;
-            }
-        }
-    }
-
-    fn unset(&mut self, fields: &[Field]) {
-        for field in fields {
-            match field.known().as_deref() {
-                Some("-v" | "-n" | "--") => {}
-                Some("-f") => {}
-                _ => {
-                    if let Some(name) = self.must_be_name(field, "unset") {
-                        if self.state.functions.remove(&name).is_none() {
-                            self.state.variables.insert(name.clone(), crate::state::Variable::default());
-                        }
-                        if name == "IFS" {
-                            self.state.split = false;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn set_options(&mut self, fields: &[Field], span: Span) {
-        let mut at = 0;
-        while let Some(field) = fields.get(at) {
-            at += 1;
-            let Some(text) = field.known() else {
-                self.state.arguments = None;
-                if field.prefix().is_empty() {
-                    self.opaque("set", format!("`set {}` may set any option", field.shown()), span);
-                }
-                return;
-            };
-            let Some(letters) = text.strip_prefix(['-', '+']).filter(|l| !l.is_empty()) else {
-                self.state.arguments = Some(fields.get(at - 1..).unwrap_or_default().to_vec());
-                return;
-            };
-            if text == "--" {
-                self.state.arguments = Some(fields.get(at..).unwrap_or_default().to_vec());
-                return;
-            }
-            let on = text.starts_with('-');
-            for letter in letters.chars() {
-                match letter {
-                    'e' => self.state.stop_on_error = on,
-                    'a' => self.state.export_all = on,
-                    'u' | 'x' | 'v' | 'f' | 'n' | 'b' | 'h' | 'm' | 'C' | 'E' | 'T' | 'B' | 'H' | 'P' | 't' => {
-                        if matches!(letter, 'B' | 'P' | 'n') {
-                            self.opaque("set", format!("`set {text}` changes how commands are read"), span);
-                        }
-                    }
-                    'o' => {
-                        let option = fields.get(at).and_then(Field::known).unwrap_or_default();
-                        at += 1;
-                        match option.as_str() {
-                            "errexit" => self.state.stop_on_error = on,
-                            "allexport" => self.state.export_all = on,
-                            "pipefail" | "nounset" | "xtrace" | "verbose" | "noglob" | "errtrace" | "functrace"
-                            | "noclobber" | "monitor" | "notify" | "vi" | "emacs" | "ignoreeof" | "hashall" | "nolog"
-                            | "" => {}
-                            other => {
-                                self.opaque("set", format!("`set -o {other}` changes how commands are read"), span);
-                            }
-                        }
-                    }
-                    other => self.opaque("set", format!("`set -{other}` is not known"), span),
-                }
-            }
-        }
-    }
-
-    fn shell_options(&mut self, fields: &[Field], span: Span) {
-        for field in fields {
-            let text = field.known();
-            match text.as_deref() {
-                Some("-s" | "-u" | "-q" | "-p" | "-o") => {}
-                Some(
-                    "nullglob" | "dotglob" | "globstar" | "nocaseglob" | "failglob" | "pipefail" | "inherit_errexit"
-                    | "checkwinsize" | "histappend" | "nocasematch" | "huponexit" | "xpg_echo" | "globasciiranges",
-                ) => {}
-                _ => self.opaque("shopt", format!("`shopt {}` changes how commands are read", field.shown()), span),
-            }
-        }
-    }
-
     fn eval(&mut self, fields: &[Field], stdin: Input, span: Span) -> Output {
         let words: Option<Vec<String>> = fields.iter().map(Field::known).collect();
         match words {
@@ -470,16 +332,26 @@ impl Context<'_> {
             }
             None => {
                 let origin = fields.iter().filter_map(|f| self.taint_of(f)).map(|(o, _)| o);
-                let origin = if origin.into_iter().any(|o| o == Origin::Downloaded) { Origin::Downloaded } else { Origin::Unknown };
+                let origin = if origin.into_iter().any(|o| o == Origin::Downloaded) {
+                    Origin::Downloaded
+                } else {
+                    Origin::Unknown
+                };
                 let shown: Vec<String> = fields.iter().map(Field::shown).collect();
-                self.not_understood("eval", format!("the text of `eval {}` is not known", shown.join(" ")), origin, span);
+                self.not_understood(
+                    "eval",
+                    format!("the text of `eval {}` is not known", shown.join(" ")),
+                    origin,
+                    span,
+                );
                 Output::default()
             }
         }
     }
 
     fn source(&mut self, fields: &[Field], stdin: Input, span: Span) -> Output {
-        let fields: Vec<Field> = fields.iter().filter(|f| f.known().as_deref() != Some("--")).cloned().collect();
+        let fields: Vec<Field> =
+            fields.iter().filter(|f| f.known().as_deref() != Some("--")).cloned().collect();
         let Some(file) = fields.first() else { return Output::known("") };
         let target = match file.known().as_deref() {
             Some("/dev/stdin" | "-") => {
@@ -497,8 +369,11 @@ impl Context<'_> {
             }
             _ => self.path(file),
         };
-        self.touch(Touch::Read, target.clone(), false, span);
         let shown = file.shown();
+        // `<(…)` is a pipe, not a file.
+        if !shown.starts_with("<(") {
+            self.touch(Touch::Read, target.clone(), false, span);
+        }
         let PathTarget::Known(path) = &target else {
             let origin = self.taint_of(file).map_or(Origin::Unknown, |(o, _)| o);
             self.not_understood("source", format!("the file `{shown}` is not known"), origin, span);
@@ -515,7 +390,8 @@ impl Context<'_> {
             self.not_understood("source", format!("the text of `{shown}` is not known"), origin, span);
             return Output::default();
         };
-        let arguments = (fields.len() > 1).then(|| self.state.arguments.replace(fields.get(1..).unwrap_or_default().to_vec()));
+        let arguments = (fields.len() > 1)
+            .then(|| self.state.arguments.replace(fields.get(1..).unwrap_or_default().to_vec()));
         let output = self.text_here(&text, stdin, span);
         if let Some(arguments) = arguments {
             self.state.arguments = arguments;
@@ -563,12 +439,18 @@ impl Context<'_> {
     }
 
     fn hash(&mut self, name: &str, fields: &[Field], span: Span) {
-        if name == "hash" && fields.iter().any(|f| f.known().is_none_or(|t| t.starts_with('-') && t.contains('p'))) {
+        if name == "hash"
+            && fields.iter().any(|f| f.known().is_none_or(|t| t.starts_with('-') && t.contains('p')))
+        {
             match fields.last().and_then(Field::known) {
                 Some(last) => {
                     self.state.renamed.insert(last);
                 }
-                None => self.opaque("hash", "`hash -p` gives a name that is not known another program".to_owned(), span),
+                None => self.opaque(
+                    "hash",
+                    "`hash -p` gives a name that is not known another program".to_owned(),
+                    span,
+                ),
             }
         }
     }
@@ -626,75 +508,33 @@ impl Context<'_> {
         }
     }
 
-    fn let_one(&mut self, field: &Field) {
-        match field.known() {
-            Some(text) if !text.contains(['$', '`']) => {
-                let part = crate::syntax::Part::Text { text, quoted: true };
-                self.arithmetic(&[part], field.span);
-            }
-            _ => {
-                let shown = field.shown();
-                self.opaque("let", format!("`let {shown}` is evaluated as arithmetic and not known"), field.span);
-            }
-        }
-    }
-
-    fn read(&mut self, command: &str, fields: &[Field], span: Span) {
-        let values: &[char] =
-            if command == "read" { &['d', 'i', 'n', 'N', 'p', 't', 'u', 'a'] } else { &['d', 'n', 'O', 's', 'u', 'C', 'c'] };
-        let mut at = 0;
-        let mut names = Vec::new();
-        while let Some(field) = fields.get(at) {
-            at += 1;
-            let text = field.known();
-            let letters = text.as_deref().and_then(|t| t.strip_prefix('-')).filter(|l| !l.is_empty());
-            let Some(letters) = letters else {
-                names.push(field.clone());
-                continue;
-            };
-            if let Some(place) = letters.find(values) {
-                let letter = letters.get(place..).and_then(|l| l.chars().next());
-                let attached = letters.get(place + 1..).filter(|l| !l.is_empty());
-                if letter == Some('C') {
-                    self.opaque(command, format!("`{command} -C` runs code"), span);
-                }
-                if letter == Some('a') {
-                    match attached {
-                        Some(name) => names.push(Field::text(name, field.span)),
-                        None => names.extend(fields.get(at).cloned()),
-                    }
-                }
-                at += usize::from(attached.is_none());
-            }
-        }
-        if names.is_empty() {
-            let default = if command == "read" { "REPLY" } else { "MAPFILE" };
-            names.push(Field::text(default, span));
-        }
-        for field in names {
-            if let Some(name) = self.must_be_name(&field, command) {
-                self.filled(&name, span);
-            }
-        }
-    }
-
     /// Commands that serve typing, some of which write files or run code.
     fn interactive(&mut self, name: &str, fields: &[Field], span: Span) {
         let words: Option<Vec<String>> = fields.iter().map(Field::known).collect();
         let shown: Vec<String> = fields.iter().map(Field::shown).collect();
         let harmless = match (name, words.as_deref()) {
             (_, None) => false,
-            ("history", Some(words)) => words.iter().all(|w| w.bytes().all(|b| b.is_ascii_digit())) || words.first().is_some_and(|w| w == "-c"),
+            ("history", Some(words)) => {
+                words.iter().all(|w| w.bytes().all(|b| b.is_ascii_digit()))
+                    || words.first().is_some_and(|w| w == "-c")
+            }
             ("fc", Some(words)) => words.first().is_some_and(|w| w.starts_with("-l")),
-            ("bind", Some(words)) => words.iter().all(|w| matches!(w.as_str(), "-l" | "-p" | "-P" | "-v" | "-V" | "-s" | "-S" | "-q")),
-            ("compgen", Some(words)) => !words.iter().any(|w| w.starts_with('-') && w.contains(['C', 'F', 'W'])),
+            ("bind", Some(words)) => words
+                .iter()
+                .all(|w| matches!(w.as_str(), "-l" | "-p" | "-P" | "-v" | "-V" | "-s" | "-S" | "-q")),
+            ("compgen", Some(words)) => {
+                !words.iter().any(|w| w.starts_with('-') && w.contains(['C', 'F', 'W']))
+            }
             ("complete", Some(words)) => words.iter().all(|w| w == "-p" || w == "-r" || !w.starts_with('-')),
             _ => false,
         };
         if harmless {
             return;
         }
-        if name == "history" && let Some([option, file, ..]) = words.as_deref() && matches!(option.as_str(), "-a" | "-w") {
+        if name == "history"
+            && let Some([option, file, ..]) = words.as_deref()
+            && matches!(option.as_str(), "-a" | "-w")
+        {
             let target = self.path_of(file);
             self.touch(Touch::Write, target, false, span);
         }

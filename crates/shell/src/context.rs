@@ -233,7 +233,7 @@ impl<'a> Context<'a> {
         self.made.iter().rev().find_map(|(target, made)| match target {
             PathTarget::Known(p) => (p == path).then(|| made.clone()),
             PathTarget::Under { base, may_escape, .. } => {
-                (*may_escape || path.is_under(base)).then(|| Made { text: None, origin: made.origin })
+                (*may_escape || path.is_under(base)).then_some(Made { text: None, origin: made.origin })
             }
             PathTarget::Unknown(_) => Some(Made { text: None, origin: made.origin }),
         })

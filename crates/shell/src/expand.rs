@@ -64,7 +64,9 @@ impl Context<'_> {
     /// A word of a command: braces, tilde, parameters, splitting, patterns.
     pub(crate) fn fields(&mut self, word: &Word) -> Vec<Field> {
         let Some(words) = brace::expand(&word.parts) else {
-            return vec![Field::unknown("{…}", word.span, true)];
+            self.value(&word.parts, word.span);
+            let written = self.written(word.span, "{…}");
+            return vec![Field::unknown(written, word.span, true)];
         };
         let mut fields = Vec::new();
         for parts in words {
@@ -147,7 +149,8 @@ impl Context<'_> {
 
     fn split(&mut self, parts: &[Part], span: Span) -> Vec<Field> {
         let mut out = Fields::new(span);
-        let closes = parts.iter().any(|p| matches!(p, Part::Text { text, quoted: false } if text.contains(']')));
+        let closes =
+            parts.iter().any(|p| matches!(p, Part::Text { text, quoted: false } if text.contains(']')));
         for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Text { text, quoted: true } => {
@@ -226,8 +229,14 @@ impl Context<'_> {
 
     /// `$@`, `$*`, `${a[@]}`, `${a[*]}`.
     fn split_list(&mut self, p: &Parameter, quoted: bool, out: &mut Fields) {
-        let star = p.name == "*" || matches!(p.subscript.as_deref(), Some([Part::Text { text, .. }]) if text == "*");
-        let items = if p.op == Op::Value { self.list_of(p) } else { self.walk_op(p, out.span); None };
+        let star =
+            p.name == "*" || matches!(p.subscript.as_deref(), Some([Part::Text { text, .. }]) if text == "*");
+        let items = if p.op == Op::Value {
+            self.list_of(p)
+        } else {
+            self.walk_op(p, out.span);
+            None
+        };
         let Some(items) = items else {
             out.add(Piece::Unknown(p.raw.clone()));
             out.many |= !(quoted && star);
@@ -305,7 +314,12 @@ impl Context<'_> {
             return unknown();
         }
         if lists(p) {
-            let items = if p.op == Op::Value { self.list_of(p) } else { self.walk_op(p, span); None };
+            let items = if p.op == Op::Value {
+                self.list_of(p)
+            } else {
+                self.walk_op(p, span);
+                None
+            };
             let Some(items) = items else { return unknown() };
             let mut pieces = Vec::new();
             for item in items {
@@ -330,7 +344,11 @@ impl Context<'_> {
                     self.variable(&name).unwrap_or_else(unknown)
                 }
                 _ => {
-                    self.opaque(&p.raw, format!("`{}` takes the value of a variable that is not known", p.raw), p.span);
+                    self.opaque(
+                        &p.raw,
+                        format!("`{}` takes the value of a variable that is not known", p.raw),
+                        p.span,
+                    );
                     unknown()
                 }
             },
@@ -378,7 +396,11 @@ impl Context<'_> {
                         if glob::is_literal(&pattern) && !pattern.is_empty() && !with.contains('&') =>
                     {
                         let plain = glob::unescape(&pattern);
-                        Value::text(if *all { text.replace(&plain, &with) } else { text.replacen(&plain, &with, 1) })
+                        Value::text(if *all {
+                            text.replace(&plain, &with)
+                        } else {
+                            text.replacen(&plain, &with, 1)
+                        })
                     }
                     _ => unknown(),
                 }
@@ -454,13 +476,24 @@ impl Context<'_> {
             }
             "#" => Some(self.state.arguments.as_ref().map_or_else(
                 || Value::some_number("$#"),
-                |a| if a.iter().any(|f| f.many) { Value::some_number("$#") } else { Value::text(a.len().to_string()) },
+                |a| {
+                    if a.iter().any(|f| f.many) {
+                        Value::some_number("$#")
+                    } else {
+                        Value::text(a.len().to_string())
+                    }
+                },
             )),
             "-" => Some(Value::unknown("$-")),
-            "PWD" => Some(self.state.cwd.as_ref().map_or_else(|| Value::unknown("$PWD"), |d| Value::text(d.as_str()))),
-            "OLDPWD" => {
-                Some(self.state.before.as_ref().map_or_else(|| Value::unknown("$OLDPWD"), |d| Value::text(d.as_str())))
-            }
+            "PWD" => Some(
+                self.state.cwd.as_ref().map_or_else(|| Value::unknown("$PWD"), |d| Value::text(d.as_str())),
+            ),
+            "OLDPWD" => Some(
+                self.state
+                    .before
+                    .as_ref()
+                    .map_or_else(|| Value::unknown("$OLDPWD"), |d| Value::text(d.as_str())),
+            ),
             // A secret's value has no place in what is shown and recorded.
             _ if programs::variable(name) == Some(programs::Class::Secret)
                 && !self.state.variables.contains_key(name) =>
@@ -486,7 +519,9 @@ impl Context<'_> {
     fn is_unset(&self, name: &str) -> bool {
         match name.parse::<usize>() {
             Ok(n) => self.state.arguments.as_ref().is_some_and(|a| n > a.len() && !a.iter().any(|f| f.many)),
-            Err(_) => self.state.variables.get(name).is_some_and(|v| v.value.is_none() && v.elements.is_none()),
+            Err(_) => {
+                self.state.variables.get(name).is_some_and(|v| v.value.is_none() && v.elements.is_none())
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod redirect;
 mod simple;
 mod state;
 mod syntax;
+mod variables;
 mod walk;
 
 pub use analysis::{Analysis, analyse, commands};

@@ -55,18 +55,25 @@ impl Context<'_> {
         let duplicates = matches!(redirect.kind, RedirectKind::DupIn | RedirectKind::DupOut);
         if duplicates && text.as_deref().is_some_and(is_descriptor) {
             // Standard output that joins another stream is no longer what a pipe reads.
-            if redirect.kind == RedirectKind::DupOut && redirect.fd.is_none_or(|fd| fd == 1) && text.as_deref() != Some("1") {
+            if redirect.kind == RedirectKind::DupOut
+                && redirect.fd.is_none_or(|fd| fd == 1)
+                && text.as_deref() != Some("1")
+            {
                 streams.open = false;
                 streams.outputs.clear();
             }
             return;
         }
-        if matches!(text.as_deref(), Some("/dev/null" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr" | "/dev/tty"))
-            || text.as_deref().is_some_and(|t| t.starts_with("/dev/fd/") && !t.contains(".."))
+        if matches!(
+            text.as_deref(),
+            Some("/dev/null" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr" | "/dev/tty")
+        ) || text.as_deref().is_some_and(|t| t.starts_with("/dev/fd/") && !t.contains(".."))
         {
             let null = text.as_deref() == Some("/dev/null");
             match redirect.kind {
-                RedirectKind::Read if null && redirect.fd.is_none_or(|fd| fd == 0) => streams.stdin = Input::Null,
+                RedirectKind::Read if null && redirect.fd.is_none_or(|fd| fd == 0) => {
+                    streams.stdin = Input::Null
+                }
                 RedirectKind::Read | RedirectKind::ReadWrite | RedirectKind::DupIn => {}
                 _ if to_stdout(redirect) && (null || text.as_deref() != Some("/dev/stdout")) => {
                     streams.open = false;
@@ -83,11 +90,16 @@ impl Context<'_> {
         let target = self.path(&field);
         match redirect.kind {
             RedirectKind::Read | RedirectKind::DupIn => {
-                let sensitive = self.touch(Touch::Read, target.clone(), false, span);
+                // `<(…)` is a pipe, not a file.
+                let pipe = field.shown().starts_with("<(");
+                let sensitive = !pipe && self.touch(Touch::Read, target.clone(), false, span);
                 if redirect.fd.is_none_or(|fd| fd == 0) {
                     let process = field.pieces.len() == 1 && field.has_unknown() && field.prefix().is_empty();
                     streams.stdin = match self.taint_of(&field) {
-                        Some((origin, hidden)) if process => Input::Pipe { origin, sensitive: sensitive || hidden },
+                        Some((origin, hidden)) if process => {
+                            Input::Pipe { origin, sensitive: sensitive || hidden }
+                        }
+                        None if pipe => Input::Pipe { origin: Origin::Unknown, sensitive: false },
                         _ => Input::File(target),
                     };
                 }

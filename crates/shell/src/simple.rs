@@ -8,8 +8,15 @@ use programs::{Class as VariableClass, Field, variable};
 
 /// Directories of the system in which a program's name says what it is.
 const SYSTEM: [&str; 9] = [
-    "/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin",
-    "/opt/homebrew/sbin", "/opt/local/bin",
+    "/bin",
+    "/usr/bin",
+    "/usr/local/bin",
+    "/sbin",
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/opt/homebrew/bin",
+    "/opt/homebrew/sbin",
+    "/opt/local/bin",
 ];
 /// Variables by which the shell itself runs code.
 const RUNS: [&str; 7] = ["PS4", "PS0", "PROMPT_COMMAND", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"];
@@ -129,7 +136,7 @@ impl Context<'_> {
                 }
                 return output;
             }
-        } else if let Some(output) = self.plain_builtin(&name, &words, &stdin, span) {
+        } else if let Some(output) = self.plain_builtin(&name, &words, span) {
             return output;
         }
         self.program(set, words, &name, stdin, span)
@@ -169,7 +176,11 @@ impl Context<'_> {
             return None;
         }
         let resolved = self.facts.resolve(&path);
-        let real = if in_system(&resolved.path) && resolved.kind == FileKind::File { resolved.path } else { path.clone() };
+        let real = if in_system(&resolved.path) && resolved.kind == FileKind::File {
+            resolved.path
+        } else {
+            path.clone()
+        };
         let name = real.name().filter(|n| self.table.get(n).is_some()).or(path.name())?;
         Some(name.to_owned())
     }
@@ -255,7 +266,11 @@ impl Context<'_> {
                     let digits = matches!(word.parts.first(), Some(Part::Text { text, .. })
                         if text.split(']').next().is_some_and(|k| k.trim_start_matches('[').bytes().all(|b| b.is_ascii_digit())));
                     if !plain || !digits {
-                        self.opaque(name, format!("a subscript of `{name}` is evaluated and not known"), word.span);
+                        self.opaque(
+                            name,
+                            format!("a subscript of `{name}` is evaluated and not known"),
+                            word.span,
+                        );
                     }
                 }
             }
@@ -315,9 +330,15 @@ impl Context<'_> {
     pub(crate) fn must_be_name(&mut self, field: &Field, command: &str) -> Option<String> {
         match field.known() {
             Some(name) if !name.contains(['[', '$', '`']) => Some(name),
-            Some(name) if name.split_once('[').is_some_and(|(_, rest)| {
-                rest.strip_suffix(']').is_some_and(|k| k == "@" || k == "*" || (!k.is_empty() && k.bytes().all(|b| b.is_ascii_digit())))
-            }) => None,
+            Some(name)
+                if name.split_once('[').is_some_and(|(_, rest)| {
+                    rest.strip_suffix(']').is_some_and(|k| {
+                        k == "@" || k == "*" || (!k.is_empty() && k.bytes().all(|b| b.is_ascii_digit()))
+                    })
+                }) =>
+            {
+                None
+            }
             _ => {
                 let shown = field.shown();
                 self.opaque(command, format!("`{command} {shown}` evaluates a subscript"), field.span);

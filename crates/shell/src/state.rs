@@ -138,9 +138,8 @@ impl State {
             if here == there {
                 continue;
             }
-            let number = [here, there].into_iter().all(|v| {
-                v.and_then(|v| v.value.as_ref()).is_some_and(|v| v.number)
-            });
+            let number =
+                [here, there].into_iter().all(|v| v.and_then(|v| v.value.as_ref()).is_some_and(|v| v.number));
             let merged = Variable {
                 value: Some(Value { pieces: vec![Piece::Unknown(format!("${name}"))], number }),
                 elements: None,

@@ -59,7 +59,12 @@ impl Context<'_> {
     /// One text or function deeper, unless that is too deep. The caller goes up again.
     fn deeper(&mut self, span: Span) -> bool {
         if self.depth >= MAX_DEPTH {
-            self.not_understood("sh", "the command is too deep to judge (more than 24 texts or functions)", Origin::Unknown, span);
+            self.not_understood(
+                "sh",
+                "the command is too deep to judge (more than 24 texts or functions)",
+                Origin::Unknown,
+                span,
+            );
             return false;
         }
         self.depth += 1;
@@ -74,7 +79,12 @@ impl Context<'_> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             self.exhausted = true;
-            self.not_understood("sh", "the command is too long to judge (more than 4000 steps)", Origin::Unknown, span);
+            self.not_understood(
+                "sh",
+                "the command is too long to judge (more than 4000 steps)",
+                Origin::Unknown,
+                span,
+            );
         }
         !self.exhausted
     }
@@ -170,8 +180,7 @@ impl Context<'_> {
         if let Some(file) = only_file(list) {
             // `$(<file)` prints the file.
             let target = self.fields(file);
-            let words: Vec<Field> =
-                std::iter::once(Field::text("cat", file.span)).chain(target).collect();
+            let words: Vec<Field> = std::iter::once(Field::text("cat", file.span)).chain(target).collect();
             return self.apart(|cx| cx.run_words(&words, Input::Null, file.span));
         }
         self.apart(|cx| cx.list(list, Input::Inherit))
@@ -179,11 +188,8 @@ impl Context<'_> {
 
     /// Walks the commands of `<(…)` or `>(…)`.
     pub(crate) fn process(&mut self, list: &List, writes: bool) -> Output {
-        let input = if writes {
-            Input::Pipe { origin: Origin::Unknown, sensitive: true }
-        } else {
-            Input::Inherit
-        };
+        let input =
+            if writes { Input::Pipe { origin: Origin::Unknown, sensitive: true } } else { Input::Inherit };
         self.apart(|cx| cx.list(list, input))
     }
 
@@ -279,7 +285,12 @@ impl Context<'_> {
     /// Walks a loop's body until another round would change nothing.
     fn until_settled(&mut self, mut round: impl FnMut(&mut Self) -> Output) -> Output {
         let mut output = Output::default();
+        let listed = self.listing.as_ref().map(Vec::len);
         for _ in 0..4 {
+            // Another round lists the same commands again: the last one counts.
+            if let (Some(listing), Some(len)) = (&mut self.listing, listed) {
+                listing.truncate(len);
+            }
             let before = self.state.clone();
             output = round(self);
             self.settle_doubt();

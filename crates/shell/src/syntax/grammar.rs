@@ -1,13 +1,9 @@
 //! Commands, lists and redirections.
 
-use super::heredoc::Pending;
 use super::quote::push;
 use super::reader::{Read, Reader};
 use super::word::is_name;
-use super::{
-    Assignment, Command, Item, Kind, List, Part, Pipeline, Redirect, RedirectKind, TestItem, Word,
-};
-use std::cell::OnceCell;
+use super::{Assignment, Command, Item, Kind, List, Part, Pipeline, Redirect, RedirectKind, TestItem, Word};
 use std::rc::Rc;
 
 /// Commands whose words may be array assignments.
@@ -126,7 +122,10 @@ impl Reader<'_, '_> {
                 return self.problem(from, "a line continuation right after an operator is not understood");
             }
             if both {
-                let target = Word { parts: vec![Part::Text { text: "1".into(), quoted: false }], span: self.span(from) };
+                let target = Word {
+                    parts: vec![Part::Text { text: "1".into(), quoted: false }],
+                    span: self.span(from),
+                };
                 command.redirects.push(Redirect {
                     fd: Some(2),
                     fd_name: None,
@@ -220,8 +219,7 @@ impl Reader<'_, '_> {
                 break;
             }
         }
-        let otherwise =
-            if self.eat_reserved("else") { Some(self.block(&["fi"], from)?) } else { None };
+        let otherwise = if self.eat_reserved("else") { Some(self.block(&["fi"], from)?) } else { None };
         self.expect("fi", from)?;
         Ok(Kind::If { arms, otherwise })
     }
@@ -390,10 +388,12 @@ impl Reader<'_, '_> {
             if self.at_word_end() {
                 return self.problem(from, "a `[[ … ]]` is not understood");
             }
-            let pattern = matches!(items.last(), Some(TestItem::Operator(o)) if AFTER_PATTERN.contains(&o.as_str()));
+            let pattern =
+                matches!(items.last(), Some(TestItem::Operator(o)) if AFTER_PATTERN.contains(&o.as_str()));
             let word = self.word(false, pattern)?;
             let sign = word.bare().filter(|t| {
-                matches!(*t, "!" | "==" | "!=" | "=" | "=~") || (t.starts_with('-') && matches!(t.len(), 2 | 3))
+                matches!(*t, "!" | "==" | "!=" | "=" | "=~")
+                    || (t.starts_with('-') && matches!(t.len(), 2 | 3))
             });
             items.push(match sign {
                 Some(sign) if !pattern => TestItem::Operator(sign.to_owned()),
@@ -405,7 +405,10 @@ impl Reader<'_, '_> {
     fn reserved_is(&self, word: &str) -> bool {
         let rest = self.text.get(self.pos..).unwrap_or_default();
         rest.strip_prefix(word).is_some_and(|r| {
-            matches!(r.bytes().next(), None | Some(b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b')' | b'<' | b'>'))
+            matches!(
+                r.bytes().next(),
+                None | Some(b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b')' | b'<' | b'>')
+            )
         })
     }
 
@@ -468,80 +471,6 @@ impl Reader<'_, '_> {
         self.up();
         Ok(Command { kind, redirects: Vec::new(), span: self.span(from) })
     }
-
-    /// The redirection here, if there is one.
-    fn redirect(&mut self) -> Read<Option<Redirect>> {
-        let from = self.pos;
-        let mut fd = None;
-        let mut fd_name = None;
-        if self.eat("{") {
-            let name = self.name().map(str::to_owned);
-            if name.is_none() || !self.eat("}") || !matches!(self.peek(), Some(b'<' | b'>')) {
-                self.pos = from;
-                return Ok(None);
-            }
-            fd_name = name;
-        } else {
-            while self.peek().is_some_and(|b| b.is_ascii_digit()) {
-                self.pos += 1;
-            }
-            if self.pos > from {
-                if !matches!(self.peek(), Some(b'<' | b'>')) {
-                    self.pos = from;
-                    return Ok(None);
-                }
-                fd = Some(self.raw(from).parse().unwrap_or(u32::MAX));
-            }
-        }
-        let numbered = fd.is_some() || fd_name.is_some();
-        if !numbered && matches!(self.peek(), Some(b'<' | b'>')) && self.byte(1) == Some(b'(') {
-            return Ok(None);
-        }
-        let operators: [(&str, RedirectKind); 13] = [
-            ("<<<", RedirectKind::HereString),
-            ("<<-", RedirectKind::HereDoc { literal: false }),
-            ("<<", RedirectKind::HereDoc { literal: false }),
-            ("<>", RedirectKind::ReadWrite),
-            ("<&", RedirectKind::DupIn),
-            ("<", RedirectKind::Read),
-            (">>", RedirectKind::Append),
-            (">|", RedirectKind::Write),
-            (">&", RedirectKind::DupOut),
-            (">", RedirectKind::Write),
-            ("&>>", RedirectKind::Both),
-            ("&>", RedirectKind::Both),
-            ("", RedirectKind::Read),
-        ];
-        let found = operators.into_iter().find(|(sign, _)| self.at(sign) && (!numbered || !sign.starts_with('&')));
-        let Some((sign, mut kind)) = found.filter(|(sign, _)| !sign.is_empty()) else {
-            self.pos = from;
-            return Ok(None);
-        };
-        self.pos += sign.len();
-        if self.at("\\\n") {
-            return self.problem(from, "a line continuation right after an operator is not understood");
-        }
-        self.blanks();
-        if self.at_word_end() {
-            return self.problem(from, "a redirection has no target");
-        }
-        let at = self.pos;
-        let target = self.word(false, false)?;
-        let span = self.span(from);
-        let mut body = None;
-        if let RedirectKind::HereDoc { .. } = kind {
-            let raw = self.raw(at);
-            if raw.contains(['$', '`', '\n']) || raw.contains("<(") || raw.contains(">(") {
-                return self.problem(at, "the delimiter of a here-document is not understood");
-            }
-            let (delimiter, literal) = delimiter(&target);
-            let cell = Rc::new(OnceCell::new());
-            self.pending.push(Pending { delimiter, literal, strip: sign == "<<-", body: Rc::clone(&cell) });
-            kind = RedirectKind::HereDoc { literal };
-            body = Some(cell);
-        }
-        Ok(Some(Redirect { fd, fd_name, kind, target, body, span }))
-    }
 }
 
 /// A list that must not be empty.
@@ -550,30 +479,6 @@ fn some(reader: &Reader<'_, '_>, list: List, from: usize) -> Read<List> {
         return reader.problem(from, "a command is missing");
     }
     Ok(list)
-}
-
-/// The delimiter of a here-document without its quotes, and whether it had any.
-fn delimiter(word: &Word) -> (String, bool) {
-    let mut text = String::new();
-    let mut literal = false;
-    for part in &word.parts {
-        match part {
-            Part::Text { text: t, quoted } => {
-                text.push_str(t);
-                literal |= *quoted;
-            }
-            Part::Double(parts) => {
-                literal = true;
-                for part in parts {
-                    if let Part::Text { text: t, .. } = part {
-                        text.push_str(t);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    (text, literal)
 }
 
 /// A word read as an assignment, if it is one.
@@ -592,9 +497,8 @@ pub(crate) fn assignment(word: &Word) -> Option<Assignment> {
         parts.extend_from_slice(rest);
         Word { parts, span: word.span }
     };
-    let made = |subscript, append, value| {
-        Some(Assignment { name: name.to_owned(), subscript, append, value })
-    };
+    let made =
+        |subscript, append, value| Some(Assignment { name: name.to_owned(), subscript, append, value });
     if let Some(after) = after.strip_prefix("+=") {
         return made(None, true, value(after, rest));
     }

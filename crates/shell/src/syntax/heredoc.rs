@@ -41,7 +41,9 @@ impl Reader<'_, '_> {
                     Place::Of(span)
                 } else {
                     match self.place {
-                        Place::At(base) => Place::At(base.saturating_add(u32::try_from(from).unwrap_or(u32::MAX))),
+                        Place::At(base) => {
+                            Place::At(base.saturating_add(u32::try_from(from).unwrap_or(u32::MAX)))
+                        }
                         Place::Of(outer) => Place::Of(outer),
                     }
                 };

@@ -8,6 +8,7 @@ mod grammar;
 mod heredoc;
 mod quote;
 mod reader;
+mod redirect;
 mod show;
 mod word;
 
@@ -67,21 +68,45 @@ pub(crate) struct Command {
 /// The kinds of commands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
-    Simple { assignments: Vec<Assignment>, words: Vec<Word> },
+    Simple {
+        assignments: Vec<Assignment>,
+        words: Vec<Word>,
+    },
     Subshell(List),
     Group(List),
-    If { arms: Vec<(List, List)>, otherwise: Option<List> },
+    If {
+        arms: Vec<(List, List)>,
+        otherwise: Option<List>,
+    },
     /// `for NAME in WORDS`, and `select`. Without `in` the positional parameters are meant.
-    For { name: String, words: Option<Vec<Word>>, body: List, select: bool },
+    For {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+        select: bool,
+    },
     /// `for ((a; b; c))`.
-    Count { head: Vec<Part>, body: List },
-    While { condition: List, body: List, until: bool },
-    Case { word: Word, arms: Vec<(Vec<Word>, List)> },
+    Count {
+        head: Vec<Part>,
+        body: List,
+    },
+    While {
+        condition: List,
+        body: List,
+        until: bool,
+    },
+    Case {
+        word: Word,
+        arms: Vec<(Vec<Word>, List)>,
+    },
     /// `[[ … ]]`.
     Test(Vec<TestItem>),
     /// `(( … ))`.
     Arithmetic(Vec<Part>),
-    Function { name: String, body: Rc<Command> },
+    Function {
+        name: String,
+        body: Rc<Command>,
+    },
     Coproc(Box<Command>),
 }
 

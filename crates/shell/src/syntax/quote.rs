@@ -157,10 +157,8 @@ pub(super) fn quoted(c: char) -> Part {
 
 /// Adds a part, joined to the one before when both are text of the same kind.
 pub(super) fn push(parts: &mut Vec<Part>, part: Part) {
-    if let (
-        Some(Part::Text { text: before, quoted: was }),
-        Part::Text { text, quoted },
-    ) = (parts.last_mut(), &part)
+    if let (Some(Part::Text { text: before, quoted: was }), Part::Text { text, quoted }) =
+        (parts.last_mut(), &part)
         && *was == *quoted
     {
         before.push_str(text);

@@ -67,7 +67,10 @@ impl<'t, 'b> Reader<'t, 'b> {
     }
 
     pub(super) fn problem<T>(&self, from: usize, why: impl Into<String>) -> Read<T> {
-        Err(Problem { why: why.into(), span: self.place.span(from, self.pos.max(from + 1).min(self.text.len())) })
+        Err(Problem {
+            why: why.into(),
+            span: self.place.span(from, self.pos.max(from + 1).min(self.text.len())),
+        })
     }
 
     /// Goes one level down; [`Self::up`] goes back. Errors need no way back: they end the reading.
@@ -137,7 +140,10 @@ impl<'t, 'b> Reader<'t, 'b> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        self.problem(self.pos, "a here-document whose line ends inside quotes or a substitution is not understood")
+        self.problem(
+            self.pos,
+            "a here-document whose line ends inside quotes or a substitution is not understood",
+        )
     }
 
     /// Whether a word ends here.
@@ -152,8 +158,8 @@ impl<'t, 'b> Reader<'t, 'b> {
     /// The reserved word here, if the unquoted word here is one.
     pub(super) fn reserved(&self) -> Option<&'static str> {
         const WORDS: [&str; 20] = [
-            "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "select",
-            "function", "{", "}", "[[", "time", "!", "coproc",
+            "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac",
+            "select", "function", "{", "}", "[[", "time", "!", "coproc",
         ];
         let rest = self.text.get(self.pos..)?;
         let end = rest

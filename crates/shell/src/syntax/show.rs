@@ -1,6 +1,9 @@
 //! One spelling of a command as it was read, and the characters that deceive the eye.
 
-use super::{Assignment, Command, Item, Kind, List, Op, Parameter, Part, Pipeline, Redirect, RedirectKind, TestItem, Word};
+use super::{
+    Assignment, Command, Item, Kind, List, Op, Parameter, Part, Pipeline, Redirect, RedirectKind, TestItem,
+    Word,
+};
 use std::fmt::Write;
 
 /// Whether a character is shown by its number: controls, invisible and direction-changing characters.
@@ -202,7 +205,8 @@ fn redirect_to(out: &mut String, redirect: &Redirect, bodies: &mut Vec<String>) 
         let literal = redirect.kind == RedirectKind::HereDoc { literal: true };
         let name: String = redirect.target.parts.iter().map(plain).collect();
         out.push_str(&if literal { format!("'{name}'") } else { name.clone() });
-        let text: String = if literal { body.parts.iter().map(plain).collect() } else { quoted_text(&body.parts) };
+        let text: String =
+            if literal { body.parts.iter().map(plain).collect() } else { quoted_text(&body.parts) };
         bodies.push(format!("{text}{name}\n"));
         return;
     }
@@ -218,7 +222,8 @@ fn plain(part: &Part) -> String {
 }
 
 fn assignment_text(assignment: &Assignment) -> String {
-    let subscript = assignment.subscript.as_ref().map(|s| format!("[{}]", quoted_text(s))).unwrap_or_default();
+    let subscript =
+        assignment.subscript.as_ref().map(|s| format!("[{}]", quoted_text(s))).unwrap_or_default();
     let sign = if assignment.append { "+=" } else { "=" };
     format!("{}{subscript}{sign}{}", assignment.name, value_text(&assignment.value))
 }
@@ -256,7 +261,9 @@ fn all_text(parts: &[Part]) -> Option<String> {
 }
 
 fn single(text: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ',' | ':' | '@' | '+' | '%' | '=');
+    let bare = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ',' | ':' | '@' | '+' | '%' | '=')
+    };
     if !text.is_empty() && text.chars().all(bare) {
         return text.to_owned();
     }

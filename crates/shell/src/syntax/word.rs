@@ -44,9 +44,6 @@ impl Reader<'_, '_> {
                 Some(b'(') if parts.is_empty() => {
                     return self.problem(from, "a parenthesis where a word should stand");
                 }
-                Some(b'(') => {
-                    return self.problem(from, "a parenthesis inside a word (an extended pattern) is not understood");
-                }
                 _ if self.at_word_end() => break,
                 Some(b'<' | b'>') => {
                     let at = self.pos;
@@ -153,7 +150,8 @@ impl Reader<'_, '_> {
                         text.push(c);
                     }
                     Some('"') if inside => {
-                        return self.problem(from, "a quoted quote in backticks inside quotes is not understood");
+                        return self
+                            .problem(from, "a quoted quote in backticks inside quotes is not understood");
                     }
                     Some(c) => {
                         text.push('\\');
@@ -228,7 +226,13 @@ impl Reader<'_, '_> {
 
     fn plain(&self, name: String, from: usize) -> Part {
         let raw = self.raw(from).to_owned();
-        Part::Parameter(Box::new(Parameter { name, subscript: None, op: Op::Value, span: self.span(from), raw }))
+        Part::Parameter(Box::new(Parameter {
+            name,
+            subscript: None,
+            op: Op::Value,
+            span: self.span(from),
+            raw,
+        }))
     }
 
     /// The text of `((…))` after its opener, with its closer.
@@ -253,7 +257,10 @@ impl Reader<'_, '_> {
                     return Ok(parts);
                 }
                 Some(b')') => {
-                    return self.problem(from, "`((` may be arithmetic or a subshell in a subshell; write a space between");
+                    return self.problem(
+                        from,
+                        "`((` may be arithmetic or a subshell in a subshell; write a space between",
+                    );
                 }
                 Some(b'\'' | b'"' | b'{' | b'}' | b'#') => {
                     return self.problem(from, "a quote, brace or base in arithmetic is not understood");
@@ -277,7 +284,8 @@ impl Reader<'_, '_> {
         let length = self.eat("#");
         let indirect = !length && self.eat("!");
         let Some(name) = self.parameter_name() else {
-            return self.problem(from, format!("`{}…` is an expansion that is not understood", self.raw(from)));
+            return self
+                .problem(from, format!("`{}…` is an expansion that is not understood", self.raw(from)));
         };
         let mut subscript = None;
         if self.peek() == Some(b'[') {
@@ -322,7 +330,9 @@ impl Reader<'_, '_> {
         while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.pos += 1;
         }
-        if self.pos == from && self.peek().is_some_and(|b| matches!(b, b'@' | b'*' | b'#' | b'?' | b'-' | b'$' | b'!')) {
+        if self.pos == from
+            && self.peek().is_some_and(|b| matches!(b, b'@' | b'*' | b'#' | b'?' | b'-' | b'$' | b'!'))
+        {
             self.pos += 1;
         }
         (self.pos > from).then(|| self.raw(from).to_owned())
@@ -362,7 +372,8 @@ impl Reader<'_, '_> {
                     None
                 };
                 let pattern = self.until(Stop::Slash, from, inside, true)?;
-                let with = if self.eat("/") { self.until(Stop::Brace, from, inside, true)? } else { Vec::new() };
+                let with =
+                    if self.eat("/") { self.until(Stop::Brace, from, inside, true)? } else { Vec::new() };
                 Ok(Op::Replace { all, anchor, pattern, with })
             }
             b'^' | b',' => {
