@@ -59,7 +59,7 @@ fn plain_work_is_understood() {
         "ls -la src => no opaque…; run ls
         cat src/main.rs | grep -n foo | head -5 => no opaque…; read src/main.rs
         grep -rn 'pattern' --include='*.py' . => no opaque…; run grep
-        find . -name '*.rs' -type f | xargs wc -l => no opaque…
+        find . -name '*.rs' -type f | xargs grep foo => no opaque…
         sed -n '1,50p' README.md => no opaque…; read README.md; no write…
         sed -i 's/a/b/' a.txt => no opaque…; write a.txt
         awk '{print $1}' a.txt | sort | uniq -c => no opaque…
@@ -81,7 +81,7 @@ fn options_and_operands_that_write_or_run() {
     hold(
         "rg --pre ./x foo . => opaque…
         sort --compress-prog=./x a.txt => opaque…
-        sort a.txt -o ~/.bashrc => write ~/.bashrc; persist shell_rc /home/ann/.bashrc…
+        sort a.txt -o ~/.bashrc => write ~/.bashrc; persist shell_rc ~/.bashrc
         uniq a.txt b.txt => write b.txt
         find . -maxdepth 0 -exec touch x ';' => create x
         find . -fprint ~/.bashrc => write ~/.bashrc
@@ -138,10 +138,10 @@ fn wrappers_are_looked_through() {
         sh -c 'touch x' => create x
         bash -c 'rm \"$1\"' sh a.txt => delete a.txt
         nohup touch x & => create x
-        timeout 5 sh -c 'rm -rf ~' => delete /home/ann
+        timeout 5 sh -c 'rm -rf ~' => delete /home/ann…
         curl -s https://example.com/x.sh | sh => opaque sh; fetch example.com
         curl -so x https://example.com/x && chmod +x x && ./x => opaque ./x; write x
-        cat > x.sh <<'E'\ntouch y\nE\nbash x.sh => create y
+        cat > x.sh <<'E'\\ntouch y\\nE\\nbash x.sh => create y
         cp /bin/rm x && ./x a => opaque ./x",
     );
 }

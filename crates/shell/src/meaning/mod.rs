@@ -13,8 +13,8 @@ pub(crate) use call::Call;
 pub(crate) use database::{queried, query};
 pub(crate) use net::{Traffic, host_path, place};
 pub(crate) use paths::Touch;
-pub(crate) use roles::{local, opaque};
-pub(crate) use script::{origin_of, run_shell_script};
+pub(crate) use roles::{follow, local, opaque};
+pub(crate) use script::{origin_of, run_shell_script, text_of};
 
 use crate::context::{Context, Input, Invocation, Output};
 use crate::readers;
@@ -42,7 +42,8 @@ pub(crate) fn invoke(cx: &mut Context<'_>, inv: Invocation) -> Output {
         cx.not_understood(&name, why, Origin::Unknown, inv.span);
         return Output::default();
     };
-    let mut found = match_words(&program, &inv.words);
+    let words = if program.name == "tar" { readers::tar_words(&inv.words) } else { inv.words.clone() };
+    let mut found = match_words(&program, &words);
     if found.reader.is_none() {
         found.reader = readers::by_name(&found.program).map(str::to_owned);
     }
@@ -109,6 +110,10 @@ fn meaning(cx: &mut Context<'_>, call: &mut Call) {
         sensitive: call.sensitive || stdin_sensitive(&call.inv.stdin),
     };
     for effect in &call.found.effects {
+        // Git's reader takes refspecs apart.
+        if effect.kind == EffectKind::Push && call.found.reader.as_deref() == Some("git") {
+            continue;
+        }
         cx.template(effect, &given);
         if effect.kind == EffectKind::Run
             && effect.facts.get("understood") == Some(&programs::Fact::Bool(false))

@@ -84,7 +84,7 @@ fn ran(cx: &mut Context<'_>, name: &str, origin: Origin, span: Span) {
 }
 
 /// The text of a script: as this very command wrote it, or as it is on this machine.
-fn text_of(cx: &Context<'_>, target: &PathTarget) -> Option<String> {
+pub(crate) fn text_of(cx: &Context<'_>, target: &PathTarget) -> Option<String> {
     let PathTarget::Known(path) = target else { return None };
     if let Some(made) = cx.made(path) {
         return made.text.filter(|t| t.len() <= LIMIT);

@@ -1,12 +1,14 @@
 //! Programs that work on files in ways the table cannot say.
 
+use super::Doing;
 use crate::context::Context;
-use crate::meaning::{Call, Touch, opaque};
+use crate::meaning::{Call, Touch, follow, opaque, origin_of};
 use model::{Origin, PathTarget};
 use programs::{Field, Role};
 
-/// `sed -i`: the files it reads are written.
+/// `sed -i`: the files it reads are written; `sed -f`: the script file is read.
 pub(super) fn sed(cx: &mut Context<'_>, call: &mut Call) {
+    script_file(cx, call, "-f", super::sed_script);
     let in_place =
         call.found.options.iter().any(|o| o.name == "-i" || o.name == "--in-place" || o.name == "-I");
     if !in_place || call.opaque {
@@ -18,6 +20,57 @@ pub(super) fn sed(cx: &mut Context<'_>, call: &mut Call) {
             cx.touch(Touch::Write, target, false, file.span);
         }
     }
+}
+
+/// `awk -f`: the program file is read.
+pub(super) fn awk(cx: &mut Context<'_>, call: &mut Call) {
+    script_file(cx, call, "-f", super::awk_program);
+}
+
+/// Reads the scripts that an option names, and adds what they do.
+fn script_file(
+    cx: &mut Context<'_>,
+    call: &mut Call,
+    option: &str,
+    read: fn(&str) -> Result<Vec<Doing>, String>,
+) {
+    let files: Vec<Field> =
+        call.found.options.iter().filter(|o| o.name == option).filter_map(|o| o.value.clone()).collect();
+    for file in files {
+        let target = cx.path(&file);
+        let doings = match crate::meaning::text_of(cx, &target) {
+            Some(text) => read(&text),
+            None => Err(format!("the script `{}` cannot be read", file.shown())),
+        };
+        match doings {
+            Ok(doings) => follow(cx, call, &doings, file.span),
+            Err(why) => {
+                let origin = origin_of(cx, &target);
+                opaque(cx, call, why, origin, file.span);
+            }
+        }
+    }
+}
+
+/// The words of tar with the letters of its old style (`tar xzf FILE`) as options with a dash.
+pub(crate) fn tar_words(words: &[Field]) -> Vec<Field> {
+    let Some(first) = words.get(1) else { return words.to_vec() };
+    let Some(letters) =
+        first.known().filter(|t| !t.is_empty() && t.chars().all(|c| c.is_ascii_alphanumeric()))
+    else {
+        return words.to_vec();
+    };
+    let mut all: Vec<Field> = words.first().cloned().into_iter().collect();
+    let mut rest = words.iter().skip(2);
+    for letter in letters.chars() {
+        all.push(Field::text(format!("-{letter}"), first.span));
+        // Options that take a value, in GNU's and BSD's tar.
+        if matches!(letter, 'b' | 'C' | 'f' | 'F' | 'g' | 'H' | 'I' | 'K' | 'L' | 'N' | 'T' | 'V' | 'X') {
+            all.extend(rest.next().cloned());
+        }
+    }
+    all.extend(rest.cloned());
+    all
 }
 
 /// `dd if=… of=…`.
@@ -48,15 +101,6 @@ pub(super) fn dd(cx: &mut Context<'_>, call: &mut Call) {
 /// `tar`: where members go, and options that run programs are in the table; here the paths that extraction writes.
 pub(super) fn tar(cx: &mut Context<'_>, call: &mut Call) {
     if call.opaque {
-        return;
-    }
-    let first = call.inv.words.get(1).and_then(Field::known).unwrap_or_default();
-    let old =
-        !first.starts_with('-') && first.chars().all(|c| c.is_ascii_alphanumeric()) && !first.is_empty();
-    if old && call.found.options.is_empty() {
-        // Letters without a dash, values in the words after them: read the same with a dash.
-        let why = format!("write the options of `tar` with a dash: `-{first}`");
-        opaque(cx, call, why, Origin::Unknown, call.span());
         return;
     }
     if call.has(&["-x", "--extract", "--get"]) && !call.has(&["-O", "--to-stdout", "-t", "--list"]) {

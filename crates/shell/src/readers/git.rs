@@ -37,7 +37,7 @@ impl Context<'_> {
 pub(super) fn git(cx: &mut Context<'_>, call: &mut Call) {
     let sub = call.found.path.first().cloned().unwrap_or_default();
     let given = settings(cx, call);
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let repository = cx.repository();

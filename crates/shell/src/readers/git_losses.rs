@@ -36,14 +36,20 @@ pub(super) fn losses(cx: &mut Context<'_>, call: &mut Call, sub: &str) {
         if let Some(what) = what {
             discard(cx, call, what);
         }
-        match sub {
-            "checkout" => checkout(cx, call),
-            "restore" if !has(&["-S", "--staged"]) || has(&["-W", "--worktree"]) => {
-                discard(cx, call, "worktree");
-                let paths = call.found.operands.clone();
-                written(cx, &paths);
-            }
-            _ => {}
+    }
+    let written_already =
+        call.found.roles.iter().any(|(role, _)| matches!(role, Role::Write | Role::WriteTree | Role::Create));
+    let paths = match sub {
+        "checkout" => checkout(cx, call),
+        "restore" if !has(&["-S", "--staged"]) || has(&["-W", "--worktree"]) => call.found.operands.clone(),
+        _ => Vec::new(),
+    };
+    if !paths.is_empty() {
+        if !listed(call, EffectKind::Discard) {
+            discard(cx, call, "worktree");
+        }
+        if !written_already {
+            written(cx, &paths);
         }
     }
     if !listed(call, EffectKind::Rewrite) {
@@ -76,7 +82,7 @@ pub(super) fn losses(cx: &mut Context<'_>, call: &mut Call, sub: &str) {
             cx.emit(Action::Rewrite(facts), call.span());
         }
     }
-    if sub == "push" && !listed(call, EffectKind::Push) {
+    if sub == "push" {
         push(cx, call);
     }
 }
@@ -107,35 +113,21 @@ fn discard(cx: &mut Context<'_>, call: &Call, what: &str) {
     cx.emit(Action::Discard(facts), call.span());
 }
 
-/// `git checkout PATHS` takes paths back, `git checkout BRANCH` goes to a branch.
-fn checkout(cx: &mut Context<'_>, call: &Call) {
+/// The paths that `git checkout PATHS` takes back; none for `git checkout BRANCH`.
+fn checkout(cx: &Context<'_>, call: &Call) -> Vec<Field> {
     if given_option(call, &["-b", "-B", "--orphan", "--detach", "--track", "-t"]) {
-        return;
+        return Vec::new();
     }
     let words: Vec<Field> = call.inv.words.clone();
     let after = words.iter().position(|w| w.known().as_deref() == Some("--"));
-    let paths: Vec<Field> = match after {
-        Some(at) => words.get(at + 1..).unwrap_or_default().to_vec(),
-        None => {
-            let operands = &call.found.operands;
-            match operands.as_slice() {
-                [] => Vec::new(),
-                [one] => {
-                    if is_path(cx, one) {
-                        vec![one.clone()]
-                    } else {
-                        Vec::new()
-                    }
-                }
-                [_, rest @ ..] => rest.to_vec(),
-            }
-        }
-    };
-    if paths.is_empty() {
-        return;
+    if let Some(at) = after {
+        return words.get(at + 1..).unwrap_or_default().to_vec();
     }
-    discard(cx, call, "worktree");
-    written(cx, &paths);
+    match call.found.operands.as_slice() {
+        [one] if is_path(cx, one) => vec![one.clone()],
+        [] | [_] => Vec::new(),
+        [_, rest @ ..] => rest.to_vec(),
+    }
 }
 
 /// Whether a single operand names a file. Where nothing is known of the machine, a name with an ending does.

@@ -13,12 +13,14 @@ mod git_config;
 mod git_losses;
 mod net;
 mod packages;
+mod python;
 mod sed;
 mod sql;
 mod users;
 mod wrappers;
 
 pub(crate) use awk::read as awk_program;
+pub(crate) use files::tar_words;
 pub(crate) use sed::read as sed_script;
 pub(crate) use sql::read as sql_text;
 
@@ -62,7 +64,7 @@ pub(crate) fn by_name(program: &str) -> Option<&'static str> {
 
 /// Whether the reader runs the words of the role `argv`.
 pub(crate) fn runs_argv(reader: &str) -> bool {
-    matches!(reader, "env" | "xargs" | "parallel" | "sudo" | "su" | "ssh" | "docker" | "kubectl" | "bash")
+    matches!(reader, "env" | "xargs" | "parallel" | "sudo" | "su" | "ssh" | "docker" | "kubectl" | "bash" | "python")
 }
 
 /// Lets a reader say what the table cannot.
@@ -82,6 +84,7 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "kubectl" => containers::kubectl(cx, call),
         "git" => git::git(cx, call),
         "sed" => files::sed(cx, call),
+        "awk" => files::awk(cx, call),
         "dd" => files::dd(cx, call),
         "tar" => files::tar(cx, call),
         "chmod" => files::chmod(cx, call),
@@ -90,11 +93,12 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "psql" | "mysql" | "sqlite" => data::sql_client(cx, call, reader),
         "redis" => data::redis(cx, call),
         "make" => packages::make(cx, call),
+        "python" => python::python(cx, call),
         "npm" | "yarn" => packages::npm(cx, call),
         "crontab" => users::crontab(cx, call),
         // Nothing that the roles and effects of the table do not say already.
-        "awk" | "aws" | "cargo" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf"
-        | "python" | "ruby" | "scp" | "tee" | "terraform" | "test" | "uv" => {}
+        "aws" | "cargo" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf"
+        | "ruby" | "scp" | "tee" | "terraform" | "test" | "uv" => {}
         other => {
             let span = call.span();
             opaque(cx, call, format!("nothing here reads `{other}`"), Origin::Unknown, span);

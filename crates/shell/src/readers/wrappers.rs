@@ -2,7 +2,7 @@
 
 use crate::context::{Context, Input};
 use crate::meaning::{Call, opaque};
-use model::{Origin, PathTarget};
+use model::Origin;
 use programs::{Field, Piece, Role};
 
 /// `env`: variables, another directory, a string that is split into words.
@@ -18,12 +18,6 @@ pub(super) fn env(cx: &mut Context<'_>, call: &mut Call) {
             }
         }
     }
-    let dir = call.found.value("-C").cloned();
-    let there = match dir.map(|d| cx.path(&d)) {
-        Some(PathTarget::Known(path)) => Some(path),
-        Some(_) => None,
-        None => cx.cwd().cloned(),
-    };
     let mut argv = call.found.argv.clone().unwrap_or_default();
     if let Some(split) = call.found.value("-S").cloned() {
         let words = split.known().and_then(|text| split_string(&text, &split));
@@ -54,7 +48,7 @@ pub(super) fn env(cx: &mut Context<'_>, call: &mut Call) {
         return;
     }
     let stdin = call.inv.stdin.clone();
-    let output = cx.apart(|cx| cx.within(there, |cx| cx.run_words_with(assignments, &argv, stdin, span)));
+    let output = cx.apart(|cx| cx.run_words_with(assignments, &argv, stdin, span));
     call.prints(output);
 }
 
