@@ -36,7 +36,8 @@ pub(crate) fn spec(loader: &mut Loader<'_>, at: usize, spec: &Spec, bound: &[Str
         loader.fault(at, "effects", say);
     }
     for name in &spec.aliases {
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '/') {
+        // A launcher's words may stand in a name: `python -m pytest`.
+        if name.trim() != name || name.is_empty() || name.contains('/') {
             loader.fault(at, "aliases", format!("`{name}` is no name of a program"));
         }
     }
