@@ -1,1 +1,28 @@
-//! guard
+//! The flow of a call, as a library: read, judged, recorded, answered; and what a session has done and seen.
+//!
+//! No daemon: one short process a call does all of this with files. Nothing here reads the environment, the clock or a
+//! terminal; they come in by argument.
+
+mod flow;
+mod machine;
+mod overlay;
+mod pending;
+mod rails;
+mod readers;
+mod rebuild;
+mod records;
+mod roots;
+mod session;
+mod settings;
+mod words;
+
+pub use flow::{Guard, GuardError, Provenance, mode_word, provenance, workspace_of};
+pub use machine::{BUDGET, Machine};
+pub use overlay::{Done, Overlay};
+pub use rails::Rails;
+pub use readers::{Reading, read_call};
+pub use records::Person;
+pub use roots::Roots;
+pub use session::{Marks, Session, SessionError};
+pub use settings::{CONFIG_FILE, REPOSITORY_DIR, Settings, SettingsError, sources, trust};
+pub use words::{shortened, verdict_text, visible};

@@ -1,0 +1,70 @@
+//! The command line for people.
+
+use crate::commands;
+use crate::output::{complain, style};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Guard rails for coding agents: what an agent does is judged by its effects, contained or asked about where that is
+/// needed, and recorded.
+#[derive(Debug, Parser)]
+#[command(name = "ambit", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install the guard into the agents found here, and begin a project's `.ambit`
+    Init(commands::init::Args),
+    /// Take the guard out again; settings are restored byte for byte
+    Uninstall(commands::uninstall::Args),
+    /// Find out whether the guard is really on, and what could go round it
+    Doctor(commands::doctor::Args),
+    /// Show what a command would do, which rule decides, and what would make it pass
+    Explain(commands::explain::Args),
+    /// Judge calls for programs: JSON lines in, JSON lines out; nothing runs, nothing is recorded
+    Check(commands::check::Args),
+    /// Search the record: what was done, when, who agreed
+    Log(commands::log::Args),
+    /// Tell the story of a session
+    Session(commands::session::Args),
+    /// Check that nothing in the record was changed, removed or reordered
+    Verify(commands::verify::Args),
+    /// Check and test policies
+    Policy(commands::policy::Args),
+    /// Show what Ambit believes of a program
+    Programs(commands::programs::Args),
+    /// Let a repository's own `.ambit` loosen rules, as it stands now
+    Trust(commands::trust::Args),
+    /// One event of an agent, on standard input (agents run this)
+    #[command(hide = true)]
+    Hook { agent: String },
+}
+
+/// Parses the arguments and runs the command. Exit codes: 0 done, 1 the answer is no (a problem was found, a call would
+/// not run), 2 it could not be done.
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Init(args) => commands::init::run(args),
+        Command::Uninstall(args) => commands::uninstall::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Explain(args) => commands::explain::run(args),
+        Command::Check(args) => commands::check::run(args),
+        Command::Log(args) => commands::log::run(args),
+        Command::Session(args) => commands::session::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Policy(args) => commands::policy::run(args),
+        Command::Programs(args) => commands::programs::run(args),
+        Command::Trust(args) => commands::trust::run(args),
+        Command::Hook { agent } => return crate::hook::main(Some(&agent)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(e) => {
+            complain(format!("{} {e:#}", style::paint(style::BAD, "error:")));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! One file a command.
+
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod log;
+pub(crate) mod policy;
+pub(crate) mod programs;
+pub(crate) mod session;
+pub(crate) mod story;
+pub(crate) mod trust;
+pub(crate) mod uninstall;
+pub(crate) mod verify;

@@ -1,0 +1,110 @@
+//! `ambit hook AGENT`: one event of an agent, from standard input to standard output.
+//!
+//! Whatever goes wrong ends in a denial that says why: a panic, an unreadable payload, a full disk, the deadline. The
+//! answer is written whole, in one call; a failure of our own is exit 2 with the reason on standard error.
+
+use crate::environment;
+use agents::claude_code;
+use agents::{Answer, Event, PayloadError};
+use guard::Guard;
+use jiff::Timestamp;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The largest payload that is read, in bytes: edits carry whole files.
+const MAX_PAYLOAD: usize = 32 << 20;
+
+/// Whether an answer has been given; of the answer, the deadline and a panic, the first counts.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the hook of the agent with this name.
+pub(crate) fn main(agent: Option<&str>) -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+        fail(&format!("the guard failed{place}; this is a bug in Ambit"));
+    }));
+    if agent != Some(claude_code::NAME) {
+        fail(&format!(
+            "`ambit hook` knows no agent `{}`; the one it knows is `{}`",
+            agent.unwrap_or(""),
+            claude_code::NAME
+        ));
+    }
+    // A thread, because what may hang (a slow disk, a dead mount) cannot be asked to look at a clock.
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(claude_code::OWN_DEADLINE_S));
+        fail(&format!(
+            "the guard did not reach a verdict within {} s (a slow or full disk?)",
+            claude_code::OWN_DEADLINE_S
+        ));
+    });
+    match answer() {
+        Ok(text) => {
+            if ANSWERED.swap(true, Ordering::SeqCst) {
+                return ExitCode::from(2);
+            }
+            let mut out = std::io::stdout().lock();
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::from(2),
+            }
+        }
+        Err(why) => fail(&why),
+    }
+}
+
+/// Ends the process with the one denial that every agent obeys.
+fn fail(why: &str) -> ! {
+    if !ANSWERED.swap(true, Ordering::SeqCst) {
+        let text = format!(
+            "Ambit denied this because it could not judge it: {why}.\nThe call was not run. Tell the person to run: ambit doctor\n"
+        );
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+    #[expect(clippy::exit, reason = "exit 2 is the denial itself, and nothing may run after it")]
+    std::process::exit(2)
+}
+
+fn answer() -> Result<String, String> {
+    let mut payload = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_PAYLOAD as u64 + 1)
+        .read_to_end(&mut payload)
+        .map_err(|e| format!("the agent's payload could not be read: {e}"))?;
+    if payload.len() > MAX_PAYLOAD {
+        return Err(PayloadError::TooLarge { limit: MAX_PAYLOAD }.to_string());
+    }
+    let report = claude_code::parse(&payload).map_err(|e| e.to_string())?;
+    drop(payload);
+    let roots = environment::roots().map_err(|e| format!("{e:#}"))?;
+    let guard = Guard {
+        roots: &roots,
+        agent: claude_code::NAME,
+        project: environment::path_variable(environment::CLAUDE_PROJECT_DIR),
+        attended: environment::variable(environment::CLAUDE_CODE_SESSION_ATTENDED).as_deref() == Some("1"),
+        person: environment::person(),
+        variables: &environment::variable,
+        now: Timestamp::now(),
+    };
+    match guard.handle(&report) {
+        Ok(answer) => Ok(claude_code::render(&report.name, &answer)),
+        Err(e) => match report.event {
+            // A denial as JSON is told to the agent without the hook's command line.
+            Event::Proposed(_) => {
+                let reason = format!(
+                    "Ambit denied this because it could not judge it: {e}.\nThe call was not run. Tell the person to run: ambit doctor"
+                );
+                let notice = Some(reason.clone());
+                Ok(claude_code::render(&report.name, &Answer::Deny { reason, notice }))
+            }
+            // Nothing can be stopped any more here; the person is told.
+            _ => {
+                let notice = Some(format!("Ambit could not record this: {e}"));
+                Ok(claude_code::render(&report.name, &Answer::Pass { notice }))
+            }
+        },
+    }
+}

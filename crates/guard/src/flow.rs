@@ -1,0 +1,406 @@
+//! The flow: a call is read, judged, recorded, and only then let through.
+
+use crate::machine::Machine;
+use crate::pending::Pending;
+use crate::rails::Rails;
+use crate::readers::{Reading, read_call};
+use crate::records::{self, InForce, Person};
+use crate::roots::Roots;
+use crate::session::{Marks, Session, SessionError};
+use crate::settings::{Settings, SettingsError};
+use crate::{rebuild, words};
+use agents::{Answer, Context, Event, Report};
+use jiff::Timestamp;
+use ledger::{Durability, Kind, Ledger, LedgerError, Options, Record, Recorded};
+use model::{
+    AbsPath, Action, EffectKind, HostZone, Offers, PathClass, PathTarget, ToolCall, Tri, Verb, VerdictKind,
+};
+use policy::{Layer, Mode, PolicyError, Subject, Verdict};
+use std::time::Duration;
+
+/// How long a lock is waited for before the call is denied.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// The guard of one machine, for one event.
+pub struct Guard<'a> {
+    /// Where things lie.
+    pub roots: &'a Roots,
+    /// The agent's short name.
+    pub agent: &'a str,
+    /// The project's root as the agent says, if it does.
+    pub project: Option<AbsPath>,
+    /// Whether a person sits at the session and sees the agent's questions.
+    pub attended: bool,
+    /// Who is at the machine.
+    pub person: Person,
+    /// The environment's variables.
+    pub variables: &'a dyn Fn(&str) -> Option<String>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl std::fmt::Debug for Guard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard")
+            .field("roots", &self.roots)
+            .field("agent", &self.agent)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a call could not be judged. Whoever gets this answers *deny*.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// Configuration or policy.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Policy could not be asked.
+    #[error("policy could not be asked: {0}")]
+    Policy(#[from] PolicyError),
+    /// The ledger takes no record.
+    #[error("the decision could not be recorded: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The session's state.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl Guard<'_> {
+    /// Takes in what the agent reports and answers it.
+    ///
+    /// # Errors
+    /// [`GuardError`] when the event could not be judged or recorded; the caller answers *deny*.
+    pub fn handle(&self, report: &Report) -> Result<Answer, GuardError> {
+        match &report.event {
+            Event::Proposed(call) => self.proposed(&report.context, call),
+            Event::Ended(call, outcome) => {
+                let record = self.begin(Kind::OUTCOME, &report.context);
+                self.note(&records::outcome(record, call, outcome), Durability::Relaxed)?;
+                self.settle(&report.context, call)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::Asked(call) => {
+                let record = self
+                    .begin(Kind::APPROVAL_ASKED, &report.context)
+                    .with("channel", "the agent's own question");
+                self.note(&record.with("tool", call.tool.word()), Durability::Durable)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::Prompt { text } => {
+                let record = self.begin(Kind::PROMPT, &report.context).seal("text", text.as_str());
+                self.note(&record, Durability::Relaxed)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::SessionStart { source } => self.session_start(&report.context, source),
+            Event::SessionEnd { reason } => {
+                let record = self.begin(Kind::SESSION_END, &report.context).with("reason", reason.as_str());
+                self.note(&record, Durability::Durable)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::SubagentStart { id, kind } => {
+                let record = self.begin(Kind::SUBAGENT_START, &report.context).with("subagent", id.as_str());
+                self.note(&record.with("type", kind.as_str()), Durability::Relaxed)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::SubagentStop { id } => {
+                let record = self.begin(Kind::SUBAGENT_END, &report.context).with("subagent", id.as_str());
+                self.note(&record, Durability::Relaxed)?;
+                Ok(Answer::Pass { notice: None })
+            }
+            Event::ConfigChange { source, path } => {
+                let record =
+                    self.begin(Kind::CONFIG_CHANGED, &report.context).with("source", source.as_str());
+                self.note(&record.seal("path", path.clone().unwrap_or_default()), Durability::Durable)?;
+                Ok(switched_off(path.as_deref()))
+            }
+            Event::Other { .. } => Ok(Answer::Pass { notice: None }),
+        }
+    }
+
+    fn begin(&self, kind: Kind, context: &Context) -> Record {
+        records::begin(kind, self.agent, context, &self.person)
+    }
+
+    /// Records what needs no proof: nothing waits for it.
+    fn note(&self, record: &Record, durability: Durability) -> Result<(), GuardError> {
+        let _recorded = self.append(record, durability)?;
+        Ok(())
+    }
+
+    fn append(&self, record: &Record, durability: Durability) -> Result<Recorded, GuardError> {
+        let options = Options { lock_wait: LOCK_WAIT, ..Options::default() };
+        Ok(Ledger::open(&self.roots.state, options)?.append(record, durability, self.now)?)
+    }
+
+    /// The workspace of a session: what the agent calls its project, else the repository that holds the directory,
+    /// else the directory.
+    fn workspace(&self, context: &Context) -> AbsPath {
+        self.project.clone().unwrap_or_else(|| workspace_of(&context.cwd, self.roots.home.as_ref()))
+    }
+
+    fn session_start(&self, context: &Context, source: &str) -> Result<Answer, GuardError> {
+        let workspace = self.workspace(context);
+        let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
+        session.add(&[], Marks::default(), LOCK_WAIT)?;
+        let record = self
+            .begin(Kind::SESSION_START, context)
+            .with("source", source)
+            .with("attended", self.attended)
+            .with("permission_mode", context.mode.clone().unwrap_or_default())
+            .seal("workspace", workspace.as_str())
+            .seal("cwd", context.cwd.as_str());
+        let loaded = Settings::load(self.roots, &workspace);
+        let (record, notice) = match &loaded {
+            Ok(settings) => {
+                let mode = mode_word(settings.mode());
+                let mut text = format!("Ambit is on ({mode}).");
+                for notice in &settings.notices {
+                    text.push_str(&format!("\nAmbit: {notice}"));
+                }
+                (record.with("mode", mode).with("policy", settings.version.as_str()), text)
+            }
+            Err(e) => (record.with("mode", "deny"), format!("Ambit denies every call: {e}")),
+        };
+        self.note(&record, Durability::Durable)?;
+        if let Ok(settings) = &loaded {
+            self.note_policy(context, settings)?;
+        }
+        Ok(Answer::Pass { notice: Some(notice) })
+    }
+
+    /// Records that other rules are in force, or that the ones at hand are broken.
+    fn note_policy(&self, context: &Context, settings: &Settings) -> Result<(), GuardError> {
+        if let Some(why) = &settings.broken {
+            let record = self.begin(Kind::POLICY_BROKEN, context).with("policy", settings.version.as_str());
+            self.note(&record.seal("why", why.as_str()), Durability::Durable)?;
+        } else if settings.changed {
+            let record = self.begin(Kind::POLICY_CHANGED, context).with("policy", settings.version.as_str());
+            self.note(&record, Durability::Durable)?;
+        }
+        Ok(())
+    }
+
+    fn proposed(&self, context: &Context, call: &ToolCall) -> Result<Answer, GuardError> {
+        let workspace = self.workspace(context);
+        let settings = Settings::load(self.roots, &workspace)?;
+        if settings.changed || settings.broken.is_some() {
+            self.note_policy(context, &settings)?;
+        }
+        let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
+        if session.fresh || session.damage.is_some() {
+            rebuild::from_ledger(&mut session, self.roots, &context.session.0, LOCK_WAIT)?;
+        }
+        let rails = Rails::new(self.roots.own(), self.roots.home.as_ref());
+        let machine = Machine::new(
+            workspace,
+            self.roots.home.clone(),
+            &settings.config,
+            Some(&session),
+            &rails,
+            self.variables,
+        );
+        let reading = read_call(&call.tool, &call.cwd, &machine, &settings.table, &settings.config);
+        drop(machine);
+        let subject = Subject {
+            session: context.session.0.clone(),
+            agent: self.agent.to_owned(),
+            sandbox: false,
+            untrusted_seen: session.own().has(Marks::UNTRUSTED_SEEN),
+            sensitive_read: session.own().has(Marks::SENSITIVE_READ),
+            attended: self.attended,
+            now: u64::try_from(self.now.as_second()).unwrap_or(0),
+        };
+        // Neither the sandbox nor snapshots are there yet: nothing that cannot be kept is offered.
+        let groups = settings.config.groups();
+        let verdict = settings.policy.judge(&subject, &reading.effects, Offers::default(), &groups, &[])?;
+        self.conclude(context, call, &reading, &verdict, &settings, &mut session)
+    }
+
+    /// Records the decision and answers it.
+    fn conclude(
+        &self,
+        context: &Context,
+        call: &ToolCall,
+        reading: &Reading,
+        verdict: &Verdict,
+        settings: &Settings,
+        session: &mut Session,
+    ) -> Result<Answer, GuardError> {
+        let mode = settings.mode();
+        let text = words::verdict_text(verdict, reading, &call.tool);
+        let applied = self.applied(verdict, settings);
+        let force = InForce {
+            mode: mode_word(mode),
+            applied: applied.word(),
+            policy: &settings.version,
+            attended: self.attended,
+        };
+        let record = records::decision(self.begin(Kind::DECISION, context), call, reading, verdict, force);
+        let durability = if applied == VerdictKind::Allow && mode == Mode::Enforce {
+            Durability::Relaxed
+        } else {
+            Durability::Durable
+        };
+        let recorded = self.append(&record, durability)?;
+        let seen = provenance(reading);
+        match applied {
+            VerdictKind::Allow | VerdictKind::Contain => session.add(&seen.paths, seen.own, LOCK_WAIT)?,
+            VerdictKind::Ask => {
+                Pending::new(&seen.paths, seen.own, verdict.rule()).keep(self.roots, context, call)?;
+            }
+            VerdictKind::Deny => {}
+        }
+        let notice = settings
+            .broken
+            .as_ref()
+            .map(|why| format!("Ambit: the policy is broken, the last good one stays in force: {why}"));
+        Ok(match applied {
+            VerdictKind::Deny => Answer::Deny { reason: text, notice },
+            VerdictKind::Ask => Answer::Ask { reason: text, notice },
+            VerdictKind::Allow | VerdictKind::Contain => let_through(verdict, recorded, mode, text, notice),
+        })
+    }
+
+    /// What is answered: the verdict; in observe mode everything passes except what the floor forbids. A question that
+    /// the person at the session may not answer is a denial until somebody who may has agreed.
+    fn applied(&self, verdict: &Verdict, settings: &Settings) -> VerdictKind {
+        let floor = verdict.kind() == VerdictKind::Deny && verdict.layer() == Layer::Floor;
+        if settings.mode() == Mode::Observe && !floor {
+            return VerdictKind::Allow;
+        }
+        if verdict.kind() == VerdictKind::Ask && !self.may_decide(verdict, settings) {
+            return VerdictKind::Deny;
+        }
+        verdict.kind()
+    }
+
+    fn may_decide(&self, verdict: &Verdict, settings: &Settings) -> bool {
+        let member = |group: &String| {
+            group == "developer"
+                || settings.config.members(group).iter().any(|m| m == "developer" || *m == self.person.login)
+        };
+        verdict.needs().approvals <= 1 && verdict.needs().approvers.iter().all(member)
+    }
+
+    /// After a call that a person was asked about: it ran, so the person agreed in the agent's own question.
+    fn settle(&self, context: &Context, call: &ToolCall) -> Result<(), GuardError> {
+        let Some(pending) = Pending::take(self.roots, context, call)? else { return Ok(()) };
+        let record = self
+            .begin(Kind::APPROVAL_DECIDED, context)
+            .with("decision", "approve")
+            .with("channel", "the agent's own question")
+            .with("rule", pending.rule.as_str());
+        let record = match &call.call {
+            Some(id) => record.call(id.0.as_str()),
+            None => record,
+        };
+        self.note(&record, Durability::Durable)?;
+        let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
+        session.add(&pending.paths(), pending.own(), LOCK_WAIT)?;
+        Ok(())
+    }
+}
+
+/// The one place where a call is let through: it takes a verdict, which only policy can make, and the proof that the
+/// decision is in the ledger, which only the ledger can make.
+fn let_through(
+    verdict: &Verdict,
+    recorded: Recorded,
+    mode: Mode,
+    text: String,
+    notice: Option<String>,
+) -> Answer {
+    debug_assert!(mode == Mode::Observe || verdict.kind() <= VerdictKind::Contain);
+    let _in_the_ledger: u64 = recorded.index();
+    match mode {
+        // What would have been said is for the record only: the agent's own rules go on as without Ambit.
+        Mode::Observe => Answer::Pass { notice },
+        Mode::Enforce => Answer::Allow { reason: text, input: None, notice },
+    }
+}
+
+/// The word for a mode.
+#[must_use]
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Enforce => "enforce",
+    }
+}
+
+/// The repository that holds a directory, else the directory. A home or a root is never a workspace by being a
+/// repository: only by being the directory the agent was started in.
+#[must_use]
+pub fn workspace_of(cwd: &AbsPath, home: Option<&AbsPath>) -> AbsPath {
+    let mut dir = Some(cwd.clone());
+    while let Some(here) = dir {
+        if Some(&here) == home || here == AbsPath::root() {
+            break;
+        }
+        if here.as_std().join(".git").exists() {
+            return here;
+        }
+        dir = here.parent();
+    }
+    cwd.clone()
+}
+
+/// What a session will have done and seen once the call has run.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    pub(crate) paths: Vec<(AbsPath, Marks)>,
+    pub(crate) own: Marks,
+}
+
+/// What a call, once it has run, will have done and seen.
+#[must_use]
+pub fn provenance(reading: &Reading) -> Provenance {
+    let mut out = Provenance { paths: Vec::new(), own: Marks::default() };
+    let downloads = reading.effects.iter().any(|e| e.kind() == EffectKind::Fetch);
+    for effect in reading.effects.iter().filter(|e| e.remote.is_none()) {
+        match &effect.action {
+            Action::Write(p) | Action::Create(p) => {
+                if let PathTarget::Known(path) = &p.target
+                    && p.class != PathClass::NullDevice
+                {
+                    let mut marks = Marks::WROTE;
+                    if p.exists == Tri::No {
+                        marks = marks.and(Marks::CREATED);
+                    }
+                    if downloads {
+                        marks = marks.and(Marks::DOWNLOADED);
+                    }
+                    out.paths.push((path.clone(), marks));
+                }
+            }
+            Action::Read(p)
+                if matches!(
+                    p.class,
+                    PathClass::Credential | PathClass::EnvFile | PathClass::ProcessMemory
+                ) =>
+            {
+                out.own = out.own.and(Marks::SENSITIVE_READ);
+            }
+            Action::Reveal(_) => out.own = out.own.and(Marks::SENSITIVE_READ),
+            Action::Fetch(n) if n.zone != HostZone::Loopback => out.own = out.own.and(Marks::UNTRUSTED_SEEN),
+            Action::Call(t) if matches!(t.verb, Verb::Read | Verb::Unknown) => {
+                out.own = out.own.and(Marks::UNTRUSTED_SEEN);
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// A changed settings file that switches every hook off is refused, as far as the agent lets it be.
+fn switched_off(path: Option<&str>) -> Answer {
+    let off = path
+        .and_then(|p| fs_err::read(p).ok())
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .is_some_and(|v| v.get("disableAllHooks").and_then(serde_json::Value::as_bool) == Some(true));
+    if off {
+        let reason = "Ambit does not accept this change: `disableAllHooks` would switch the guard off. Run `ambit uninstall` to take Ambit out.";
+        return Answer::Deny { reason: reason.to_owned(), notice: Some(reason.to_owned()) };
+    }
+    Answer::Pass { notice: None }
+}

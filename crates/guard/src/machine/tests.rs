@@ -1,0 +1,137 @@
+use super::*;
+use std::process::Command;
+
+fn path(p: &std::path::Path) -> AbsPath {
+    AbsPath::parse(p.to_str().unwrap()).unwrap()
+}
+
+/// A repository with a tracked, a changed, an untracked and an ignored file.
+fn repository() -> (tempfile::TempDir, AbsPath) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let git = |args: &[&str]| {
+        let out = Command::new("git")
+            .args(args)
+            .current_dir(&root)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", &root)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    };
+    std::fs::create_dir_all(root.join("src")).unwrap();
+    std::fs::create_dir_all(root.join("build")).unwrap();
+    std::fs::write(root.join(".gitignore"), "build/\n*.log\n!keep.log\n").unwrap();
+    std::fs::write(root.join("src/a.rs"), "a\n").unwrap();
+    std::fs::write(root.join("src/b.rs"), "b\n").unwrap();
+    std::fs::write(root.join("build/out"), "x\n").unwrap();
+    git(&["init", "-q", "-b", "topic"]);
+    git(&["config", "user.email", "t@example.com"]);
+    git(&["config", "user.name", "T"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "first"]);
+    std::fs::write(root.join("src/b.rs"), "changed and longer\n").unwrap();
+    std::fs::write(root.join("new.rs"), "n\n").unwrap();
+    std::fs::write(root.join("x.log"), "l\n").unwrap();
+    std::fs::write(root.join("keep.log"), "l\n").unwrap();
+    let root = path(&root);
+    (dir, root)
+}
+
+fn with_machine<T>(root: &AbsPath, f: impl FnOnce(&Machine<'_>) -> T) -> T {
+    let config = Config::default();
+    let rails = Rails::new([], None);
+    let variables = |_: &str| None;
+    f(&Machine::new(
+        root.clone(),
+        Some(AbsPath::parse("/nonexistent/home").unwrap()),
+        &config,
+        None,
+        &rails,
+        &variables,
+    ))
+}
+
+#[test]
+fn git_states_of_paths() {
+    let (_dir, root) = repository();
+    with_machine(&root, |m| {
+        let state = |p: &str| m.git_state(&root.join(p));
+        assert_eq!(state("src/a.rs"), GitState::Clean);
+        assert_eq!(state("src/b.rs"), GitState::Dirty);
+        assert_eq!(state("new.rs"), GitState::Untracked);
+        assert_eq!(state("build/out"), GitState::Ignored);
+        assert_eq!(state("build"), GitState::Ignored);
+        assert_eq!(state("x.log"), GitState::Ignored);
+        assert_eq!(state("keep.log"), GitState::Untracked);
+        assert_eq!(state("src"), GitState::Dirty);
+        assert_eq!(m.git_state(&AbsPath::parse("/nonexistent/x").unwrap()), GitState::Outside);
+        let size = m.tree_size(&root.join("src")).unwrap();
+        assert_eq!((size.files, size.not_in_git), (2, Some(1)));
+    });
+}
+
+#[test]
+fn what_a_repository_would_make_git_run() {
+    let (_dir, root) = repository();
+    with_machine(&root, |m| {
+        let config = m.git_config(&root);
+        assert!(config.known && config.programs.is_empty() && config.hooks.is_empty());
+        assert_eq!(config.branch.as_deref(), Some("topic"));
+        assert_eq!(config.dirty, Tri::Yes);
+    });
+    let mut text = std::fs::read_to_string(root.as_std().join(".git/config")).unwrap();
+    text.push_str(
+        "[core]\n\tfsmonitor = ./evil.sh\n[diff \"img\"]\n\ttextconv = ./evil2.sh\n[alias]\n\tst = !touch /tmp/x\n[remote \"origin\"]\n\turl = git@example.com:a/b\n[include]\n\tpath = ../more\n",
+    );
+    std::fs::write(root.as_std().join(".git/config"), text).unwrap();
+    let hook = root.as_std().join(".git/hooks/pre-commit");
+    std::fs::write(&hook, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(root.as_std().join(".gitattributes"), "*.png diff=img\n").unwrap();
+    with_machine(&root, |m| {
+        let config = m.git_config(&root);
+        let keys: Vec<&str> = config.programs.iter().map(|(k, _)| k.as_str()).collect();
+        for key in ["core.fsmonitor", "diff.img.textconv", "include.path", "attributes"] {
+            assert!(keys.contains(&key), "{key} in {keys:?}");
+        }
+        assert_eq!(config.aliases, [("st".to_owned(), "!touch /tmp/x".to_owned())]);
+        assert_eq!(config.remotes, [("origin".to_owned(), "git@example.com:a/b".to_owned())]);
+        assert_eq!(config.hooks, ["pre-commit"]);
+    });
+}
+
+#[test]
+fn links_are_followed_to_what_they_touch() {
+    let (_dir, root) = repository();
+    std::os::unix::fs::symlink("/etc/hosts", root.as_std().join("h")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/target", root.as_std().join("dangling")).unwrap();
+    std::os::unix::fs::symlink("src", root.as_std().join("s")).unwrap();
+    std::os::unix::fs::symlink("loop", root.as_std().join("loop")).unwrap();
+    let real = |p: &str| follow(&root.join(p));
+    assert_eq!(real("h").path.as_str(), "/etc/hosts");
+    assert_eq!(real("dangling").path.as_str(), "/nonexistent/target");
+    assert_eq!(real("dangling/x").path.as_str(), "/nonexistent/target/x");
+    assert_eq!(real("s/new/deep").path, root.join("src/new/deep"));
+    assert_eq!(real("s/new/deep").kind, FileKind::Absent);
+    assert_eq!(real("s").kind, FileKind::Directory);
+    assert_eq!(real("loop").kind, FileKind::Unknown);
+    with_machine(&root, |m| {
+        let facts = model::path_facts(m, model::PathTarget::Known(root.join("h")), false);
+        assert_eq!(facts.zone, model::Zone::System);
+    });
+}
+
+#[test]
+fn the_budget_ends_in_unknown() {
+    let (_dir, root) = repository();
+    with_machine(&root, |m| {
+        std::thread::sleep(BUDGET + Duration::from_millis(1));
+        assert_eq!(m.git_state(&root.join("src/a.rs")), GitState::Unknown);
+        assert!(!m.git_config(&root).known);
+        assert_eq!(m.resolve(&root).kind, FileKind::Unknown);
+        assert_eq!(m.tree_size(&root), None);
+    });
+}
