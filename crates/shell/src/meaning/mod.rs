@@ -90,14 +90,15 @@ fn understand(cx: &mut Context<'_>, call: &mut Call) {
     // `git -C DIR`, `make -C DIR`: everything else happens there.
     let dir = call.words(&programs::Role::Chdir).into_iter().next_back();
     match dir {
-        Some(dir) => {
+        // Tar's archive is named from the directory before.
+        Some(dir) if call.found.reader.as_deref() != Some("tar") => {
             let there = match cx.path(&dir) {
                 PathTarget::Known(path) => Some(path),
                 _ => None,
             };
             cx.within(there, |cx| meaning(cx, call));
         }
-        None => meaning(cx, call),
+        _ => meaning(cx, call),
     }
 }
 

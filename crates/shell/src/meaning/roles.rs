@@ -149,7 +149,7 @@ fn one(cx: &mut Context<'_>, call: &mut Call, role: &Role, field: &Field) {
 /// Adds that a part of the command is not understood.
 pub(crate) fn opaque(cx: &mut Context<'_>, call: &mut Call, why: String, origin: Origin, span: Span) {
     call.opaque = true;
-    cx.not_understood(&call.command(), why, origin, span);
+    cx.not_understood(&call.name(), why, origin, span);
 }
 
 fn unknown_may_be_data(field: &Field) -> bool {

@@ -98,30 +98,64 @@ pub(super) fn dd(cx: &mut Context<'_>, call: &mut Call) {
     }
 }
 
-/// `tar`: where members go, and options that run programs are in the table; here the paths that extraction writes.
+/// `tar`: the archive is read or written by the letter that says what to do; `-C` holds for members only.
 pub(super) fn tar(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque {
-        return;
+    let span = call.span();
+    let words = tar_words(&call.inv.words);
+    let has = |letter: char, long: &[&str]| {
+        words.iter().skip(1).filter_map(Field::known).any(|w| match w.strip_prefix("--") {
+            Some(name) => name.len() > 2 && long.iter().any(|l| l.starts_with(name)),
+            None => w
+                .strip_prefix('-')
+                .is_some_and(|c| c.chars().take_while(char::is_ascii_alphanumeric).any(|x| x == letter)),
+        })
+    };
+    let extracts = has('x', &["extract", "get"]);
+    let creates =
+        has('c', &["create"]) || has('r', &["append"]) || has('u', &["update"]) || has('A', &["catenate"]);
+    let lists = has('t', &["list"]) || has('d', &["diff", "compare"]);
+    if !extracts && !creates && !lists {
+        return opaque(cx, call, "what `tar` is asked to do is not known".to_owned(), Origin::Unknown, span);
     }
-    if call.has(&["-x", "--extract", "--get"]) && !call.has(&["-O", "--to-stdout", "-t", "--list"]) {
-        let dir = call
-            .found
-            .value("-C")
-            .or_else(|| call.found.value("--directory"))
-            .cloned()
-            .or_else(|| call.words(&Role::Chdir).into_iter().next_back());
-        let span = call.span();
-        // Members with absolute names go anywhere.
-        let target = if call.has(&["-P", "--absolute-names"]) {
-            PathTarget::Unknown("members with absolute names".to_owned())
-        } else {
-            match dir {
-                Some(dir) if call.words(&Role::Chdir).is_empty() => cx.path(&dir),
-                _ => cx.path_of("."),
+    let dir = call.words(&Role::Chdir).into_iter().next_back();
+    if let Some(archive) = call.found.bound.get("archive").cloned()
+        && archive.known().as_deref() != Some("-")
+    {
+        if archive.prefix().contains(':') {
+            let why = format!("the archive `{}` is on another host", archive.shown());
+            opaque(cx, call, why, Origin::Unknown, archive.span);
+        }
+        let target = cx.path(&archive);
+        let touch = if creates { Touch::Write } else { Touch::Read };
+        call.sensitive |= cx.touch(touch, target, false, archive.span);
+    }
+    let there = match dir.map(|d| cx.path(&d)) {
+        Some(PathTarget::Known(path)) => Some(path),
+        Some(_) => None,
+        None => cx.cwd().cloned(),
+    };
+    let anywhere = has('P', &["absolute-names"]);
+    let operands = call.found.operands.clone();
+    let sensitive = cx.within(there, |cx| {
+        let mut sensitive = false;
+        if creates {
+            for operand in &operands {
+                let target = cx.path(operand);
+                sensitive |= cx.touch(Touch::Read, target, true, operand.span);
             }
-        };
-        cx.touch(Touch::Write, target, true, span);
-    }
+        }
+        if extracts && !has('O', &["to-stdout"]) {
+            // Members with absolute names go anywhere.
+            let target = if anywhere {
+                PathTarget::Unknown("members with absolute names".to_owned())
+            } else {
+                cx.path_of(".")
+            };
+            cx.touch(Touch::Write, target, true, span);
+        }
+        sensitive
+    });
+    call.sensitive |= sensitive;
 }
 
 /// `chmod`: modes that let others write or run with the owner's rights.

@@ -64,7 +64,10 @@ pub(crate) fn by_name(program: &str) -> Option<&'static str> {
 
 /// Whether the reader runs the words of the role `argv`.
 pub(crate) fn runs_argv(reader: &str) -> bool {
-    matches!(reader, "env" | "xargs" | "parallel" | "sudo" | "su" | "ssh" | "docker" | "kubectl" | "bash" | "python")
+    matches!(
+        reader,
+        "env" | "xargs" | "parallel" | "sudo" | "su" | "ssh" | "docker" | "kubectl" | "bash" | "python"
+    )
 }
 
 /// Lets a reader say what the table cannot.
@@ -97,8 +100,8 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "npm" | "yarn" => packages::npm(cx, call),
         "crontab" => users::crontab(cx, call),
         // Nothing that the roles and effects of the table do not say already.
-        "aws" | "cargo" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf"
-        | "ruby" | "scp" | "tee" | "terraform" | "test" | "uv" => {}
+        "aws" | "cargo" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf" | "ruby"
+        | "scp" | "tee" | "terraform" | "test" | "uv" => {}
         other => {
             let span = call.span();
             opaque(cx, call, format!("nothing here reads `{other}`"), Origin::Unknown, span);
