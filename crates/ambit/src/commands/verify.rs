@@ -164,18 +164,18 @@ impl<'a> Sorted<'a> {
             report.checkpoints
         ));
         let (there, erased) = report.sealed;
-        line(format!(
-            "{}{there} sealed values fit, {erased} are erased; {} calls",
-            mark(style::FAINT, ""),
-            report.calls
-        ));
+        line(format!("{}sealed values: {there} fit, {erased} erased", mark(style::FAINT, "")));
         if report.unsealed.records > 0 {
             let age = report.unsealed.oldest.and_then(|s| u64::try_from(s).ok());
-            let age = age.map(|s| format!(", the oldest {} old", span_words(s * 1000))).unwrap_or_default();
+            let age = age.map(|s| format!(" (since {})", span_words(s * 1000))).unwrap_or_default();
+            let what = if report.unsealed.records == 1 {
+                "the last record is".to_owned()
+            } else {
+                format!("the last {} records are", report.unsealed.records)
+            };
             line(format!(
-                "{}the last {} records{age}, are not sealed yet: only file permissions protect them",
-                mark(style::WARNING, "tail"),
-                report.unsealed.records
+                "{}{what} not sealed yet{age}: only file permissions protect them",
+                mark(style::WARNING, "tail")
             ));
         }
         if let Some(newest) = newest {
