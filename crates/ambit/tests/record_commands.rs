@@ -1,5 +1,5 @@
 //! `ambit log`, `session` and `verify` on a ledger that the real hook wrote.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use serde_json::{Value, json};
 use std::io::Write as _;
