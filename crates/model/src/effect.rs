@@ -352,7 +352,7 @@ pub struct PushFacts {
 /// Privileges or permissions that are widened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EscalateFacts {
-    /// `user` (sudo, su, doas), `mode` (setuid, world-writable), `owner`, `capability`, `account`, `group`, `firewall`.
+    /// `user` (sudo, su, doas), `mode` (setuid, world-writable), `owner`, `capability`, `account`, `group`, `firewall`, `checks` (hooks and other checks are skipped).
     pub what: String,
     /// The user, path or object it is about.
     pub target: String,

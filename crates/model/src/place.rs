@@ -78,7 +78,7 @@ pub enum PathClass {
     Source,
     /// Definitions of continuous integration, which run with the organisation's authority.
     Ci,
-    /// Git hooks, which run at the next git command.
+    /// Git hooks and tools' settings that name programs: they run with the next command.
     Hook,
     /// A repository's own configuration (`.git/config`, `.gitattributes`, `.gitmodules`) that can name programs.
     GitConfig,
@@ -505,6 +505,22 @@ fn class_of(facts: &dyn Facts, path: &AbsPath) -> PathClass {
     }
     if matches!(name, ".gitattributes" | ".gitmodules" | ".gitconfig" | ".lfsconfig") {
         return PathClass::GitConfig;
+    }
+    if pair(".cargo", "config.toml")
+        || pair(".cargo", "config")
+        || matches!(
+            name,
+            ".npmrc"
+                | ".yarnrc"
+                | ".yarnrc.yml"
+                | ".pnpmfile.cjs"
+                | "pip.conf"
+                | ".mise.toml"
+                | ".tool-versions"
+        )
+    {
+        // They name programs, wrappers or registries that the next command of the tool runs or trusts.
+        return PathClass::Hook;
     }
     if has(".husky") || matches!(name, ".pre-commit-config.yaml" | "lefthook.yml" | ".lefthook.yml") {
         return PathClass::Hook;

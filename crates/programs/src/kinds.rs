@@ -26,7 +26,7 @@ const VERBS: &[&str] = &["read", "write", "delete", "admin", "unknown"];
 const CLASSES: &[&str] = &["read", "write", "schema", "unbounded", "drop", "admin", "unknown"];
 const METHODS: &[&str] = &["get", "change", "connect", "probe", "unknown"];
 const LOST: &[&str] = &["worktree", "untracked", "stash", "branch", "commits", "reflog"];
-const WIDENED: &[&str] = &["user", "mode", "owner", "capability", "account", "group", "firewall"];
+const WIDENED: &[&str] = &["user", "mode", "owner", "capability", "account", "group", "firewall", "checks"];
 const MECHANISMS: &[&str] =
     &["cron", "service", "shell_rc", "git_hook", "git_config", "autostart", "at", "kernel", "ssh_key"];
 const REVEALED: &[&str] = &[

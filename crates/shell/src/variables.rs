@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::state::{Value, Variable};
 use crate::syntax::{Part, is_name};
-use model::Span;
+use model::{Action, RevealFacts, Span};
 use programs::Field;
 
 impl Context<'_> {
@@ -12,6 +12,13 @@ impl Context<'_> {
         let mut export = command == "export";
         let mut keyed = false;
         let mut removes = false;
+        let names = fields.iter().any(|f| !f.prefix().starts_with(['-', '+']));
+        let prints = |f: &Field| f.prefix().starts_with('-') && f.prefix().contains('p');
+        if !names || fields.iter().any(prints) {
+            // Without a name they print every variable with its value.
+            let facts = RevealFacts { what: "environment".to_owned(), name: command.to_owned() };
+            self.emit(Action::Reveal(facts), span);
+        }
         for field in fields {
             let head = field.prefix();
             let options = head.strip_prefix(['-', '+']).filter(|_| field.known().is_some());

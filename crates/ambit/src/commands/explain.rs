@@ -162,7 +162,7 @@ fn show(tool: &Tool, reading: &Reading, verdict: &Verdict) {
     if !source.is_empty() {
         let mut snippet = Snippet::source(source.as_str()).path("command").fold(true);
         for (range, kind, label) in &notes {
-            snippet = snippet.annotation(kind.clone().span(range.clone()).label(label.as_str()));
+            snippet = snippet.annotation(kind.span(range.clone()).label(label.as_str()));
         }
         group = group.element(snippet);
     }

@@ -38,7 +38,7 @@ impl Pairs {
             call.outcome = Some(index);
         } else if record.kind == Kind::DECISION {
             call.decided = Some((index, record.at));
-            call.refused = record.text("verdict") == Some("deny");
+            call.refused = matches!(record.text("verdict"), Some("deny" | "ask"));
         } else {
             call.refused = record.text("decision") != Some("approve");
         }

@@ -26,11 +26,7 @@ pub(crate) fn all(cx: &mut Context<'_>, call: &mut Call) {
                 cx.touch(Touch::Delete, target, true, field.span);
             }
             Role::Body => body(cx, call, field),
-            Role::RemotePath => {
-                if local(field) {
-                    read(cx, call, field, true);
-                }
-            }
+            Role::RemotePath if local(field) => read(cx, call, field, true),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use super::net::{Traffic, place};
 use super::paths::Touch;
 use crate::context::Context;
 use model::{
-    Action, ChannelFacts, EffectKind, Environment, FetchMethod, Host, InstallFacts, Named, Origin,
+    Action, ChannelFacts, EffectKind, Environment, FetchMethod, Host, HostZone, InstallFacts, Named, Origin,
     PersistFacts, PushFacts, QueryClass, QueryFacts, RefFacts, RepoFacts, RevealFacts, RunFacts,
     ServiceFacts, SignalFacts, Span, TamperFacts, Task, Tri, Verb,
 };
@@ -151,7 +151,12 @@ impl Context<'_> {
                 };
                 let (known, port) = found.map_or((None, None), |p| (p.host, p.port));
                 let mut facts = self.net_facts(known.as_ref(), port, traffic);
-                if known.is_none() && !unknown {
+                if let Some(ecosystem) = host.strip_prefix("registry:") {
+                    // Whichever host the package client is set up for: reading metadata there is as good as listed.
+                    facts.host = format!("the {ecosystem} registry");
+                    facts.zone = HostZone::Public;
+                    facts.allowlisted = true;
+                } else if known.is_none() && !unknown {
                     // A name of the table's own for what is no host (`relay of croc`).
                     facts.host = host;
                 }
