@@ -1,4 +1,5 @@
 use super::*;
+use model::Tri;
 use std::process::Command;
 
 fn path(p: &std::path::Path) -> AbsPath {
