@@ -6,7 +6,7 @@ PREFIX ?= $(HOME)/.local
 KIT = cargo build --locked --quiet -p testkit --bins
 
 .POSIX:
-.PHONY: help build test bench audit install demo needs
+.PHONY: help build test bench judgement audit install demo needs
 
 help:
 	@echo 'make test      install what the tests need, lint, run every test'
@@ -14,6 +14,7 @@ help:
 	@echo 'make install   build the release program and put it below PREFIX ($(PREFIX))'
 	@echo 'make build     build the release program and say where it is'
 	@echo 'make bench     measure every number of the design and print it beside its target'
+	@echo 'make judgement  friction and misses over the recorded corpora (AMBIT_CORPORA names their directory)'
 	@echo 'make audit     check licences, duplicates, sources and advisories of the dependencies'
 
 needs:
@@ -27,6 +28,11 @@ test: needs
 
 bench: needs
 	@sh scripts/bench.sh
+
+# AMBIT=PATH tries another program than the release build.
+judgement: needs
+	@program=$${AMBIT:-$$(sh scripts/release.sh)} && \
+	cargo run --locked --quiet -p ambit --example judgement -- "$$program"
 
 audit: needs
 	@sh scripts/audit.sh
