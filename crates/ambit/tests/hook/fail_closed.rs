@@ -339,6 +339,23 @@ fn the_payload_is_malformed() {
 }
 
 #[test]
+fn a_payload_that_never_ends_is_denied_before_the_agent_gives_up() {
+    let world = World::new();
+    let mut shell = world.sandbox.command("/bin/sh");
+    shell.args(["-c", &world.hook_command("PreToolUse")]);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    let mut open = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut open, b"{\"session_id\":").unwrap();
+    let start = std::time::Instant::now();
+    let run = child.wait_with_output().unwrap();
+    drop(open);
+    assert_eq!(run.status.code(), Some(2), "{}", text(&run));
+    assert!(text(&run).contains("did not reach a verdict within 20 s"), "{}", text(&run));
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
+#[test]
 fn unknown_fields_change_nothing() {
     let world = World::new();
     let odd = |command: &str| {
