@@ -1,6 +1,7 @@
 //! Queries given to the clients of databases.
 
 use super::call::Call;
+use super::paths::Touch;
 use super::roles::opaque;
 use super::template::without_password;
 use crate::context::Context;
@@ -40,7 +41,21 @@ pub(crate) fn queried(cx: &mut Context<'_>, call: &Call, class: QueryClass, span
         .flatten()
         .map(|n| cx.facts.environment(&Named::Database(Some(n.as_str()))))
         .collect();
-    let environment = if environments.is_empty() {
+    let file = match call.words(&Role::Database).first() {
+        Some(field) if call.found.reader.as_deref() == Some("sqlite") => Some(field.clone()),
+        _ => None,
+    };
+    if let Some(file) = &file
+        && file.known().as_deref() != Some(":memory:")
+    {
+        let touch = if class == QueryClass::Read { Touch::Read } else { Touch::Write };
+        let target = cx.path(file);
+        cx.touch(touch, target, false, span);
+    }
+    let environment = if file.is_some() && environments.iter().all(|e| *e == Environment::Unknown) {
+        // A file of this machine: where it lies is judged as with any other.
+        Environment::Local
+    } else if environments.is_empty() {
         cx.facts.environment(&Named::Database(None))
     } else {
         super::template::strictest(&environments)

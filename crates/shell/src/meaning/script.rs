@@ -20,6 +20,7 @@ pub(super) fn run_file(cx: &mut Context<'_>, inv: Invocation, name: &str) -> Out
     let harmless = cx.environment_of(name, &inv.assignments, span);
     let origin = origin_of(cx, &target);
     let Some(text) = text_of(cx, &target) else {
+        promised(cx, &inv, name);
         let origin_says = match origin {
             Origin::Session => "was written in this session",
             Origin::Downloaded => "was downloaded",
@@ -35,11 +36,40 @@ pub(super) fn run_file(cx: &mut Context<'_>, inv: Invocation, name: &str) -> Out
             cx.apart(|cx| cx.run_script(&text, &inv.words, inv.stdin.clone(), span))
         }
         interpreter => {
+            promised(cx, &inv, name);
             let what = interpreter.unwrap_or_else(|| "unknown".to_owned());
             cx.not_understood(name, format!("`{name}` is a {what} script, which is not read"), origin, span);
             Output::default()
         }
     }
+}
+
+/// The same command by the program's plain name.
+fn renamed(mut inv: Invocation, plain: &str) -> Invocation {
+    if let Some(first) = inv.words.first_mut() {
+        *first = Field::text(plain, first.span);
+    }
+    inv
+}
+
+/// What a program that cannot be read would do if it were the one that its name promises (`./gradlew publish`,
+/// `.venv/bin/twine upload`, `bin/rails db:drop`): it counts besides its not being understood.
+fn promised(cx: &mut Context<'_>, inv: &Invocation, name: &str) {
+    let plain = match name.rsplit('/').next().unwrap_or(name) {
+        "gradlew" => "gradle",
+        "mvnw" => "mvn",
+        other => other,
+    };
+    if cx.table.get(plain).is_none() {
+        return;
+    }
+    let before = cx.effects.len();
+    super::invoke(cx, renamed(inv.clone(), plain));
+    let mut at = 0;
+    cx.effects.retain(|effect| {
+        at += 1;
+        at <= before || !matches!(effect.action, Action::Run(_))
+    });
 }
 
 /// A script file that a shell runs: its text is walked when it can be read.

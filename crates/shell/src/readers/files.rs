@@ -3,7 +3,7 @@
 use super::Doing;
 use crate::context::Context;
 use crate::meaning::{Call, Touch, follow, opaque, origin_of};
-use model::{Origin, PathTarget};
+use model::{AbsPath, FileKind, Origin, PathTarget};
 use programs::{Field, Role};
 
 /// `sed -i`: the files it reads are written; `sed -f`: the script file is read.
@@ -197,22 +197,49 @@ fn widens(mode: &str) -> bool {
 
 /// `ln`: what is linked can be reached under a new name.
 pub(super) fn ln(cx: &mut Context<'_>, call: &mut Call) {
+    let symbolic = call.has(&["-s"]);
     let sources: Vec<Field> = call
         .found
         .roles
         .iter()
-        .filter(|(r, f)| matches!(r, Role::Read | Role::List) && call.found.operands.contains(f))
+        .filter(|(r, f)| {
+            (*r == Role::Read || (symbolic && *r == Role::Text)) && call.found.operands.contains(f)
+        })
         .map(|(_, f)| f.clone())
         .collect();
+    let bases =
+        if symbolic && !call.has(&["-r", "--relative"]) { link_directories(cx, call) } else { Vec::new() };
     for source in sources {
-        let PathTarget::Known(path) = cx.path(&source) else { continue };
-        let facts = cx.facts_of(PathTarget::Known(path.clone()), true);
-        let guarded = !matches!(facts.class, model::PathClass::Source | model::PathClass::Lockfile);
-        let outside = !matches!(facts.zone, model::Zone::Workspace | model::Zone::Temp);
-        // A later write through the link would not be seen to go there.
-        if guarded || (outside && facts.class != model::PathClass::System) {
-            call.sensitive |= cx.touch(Touch::Write, PathTarget::Known(path), true, source.span);
+        let relative = !source.prefix().starts_with(['/', '~']);
+        let targets: Vec<PathTarget> = match source.known() {
+            Some(text) if relative && !bases.is_empty() => {
+                bases.iter().map(|base| PathTarget::Known(base.join(&text))).collect()
+            }
+            _ => vec![cx.path(&source)],
+        };
+        for target in targets {
+            let PathTarget::Known(path) = target else { continue };
+            let facts = cx.facts_of(PathTarget::Known(path.clone()), true);
+            let guarded = !matches!(facts.class, model::PathClass::Source | model::PathClass::Lockfile);
+            let outside = !matches!(facts.zone, model::Zone::Workspace | model::Zone::Temp);
+            // A later write through the link would not be seen to go there.
+            if guarded || (outside && facts.class != model::PathClass::System) {
+                call.sensitive |= cx.touch(Touch::Write, PathTarget::Known(path), true, source.span);
+            }
         }
+    }
+}
+
+/// The directories from which a symbolic link's relative target is read: where the link lies, or may lie.
+fn link_directories(cx: &Context<'_>, call: &Call) -> Vec<AbsPath> {
+    let Some(PathTarget::Known(link)) = call.words(&Role::Into).first().map(|f| cx.path(f)) else {
+        return Vec::new();
+    };
+    let parent = link.parent().unwrap_or_else(AbsPath::root);
+    match cx.kind_at(&link) {
+        FileKind::Directory => vec![link],
+        FileKind::Unknown => vec![parent, link],
+        _ => vec![parent],
     }
 }
 
