@@ -188,6 +188,9 @@ impl Guard<'_> {
         }
         let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
         if session.fresh || session.damage.is_some() {
+            if session.damage.is_some() {
+                session.repair(LOCK_WAIT)?;
+            }
             rebuild::from_ledger(&mut session, self.roots, &context.session.0, LOCK_WAIT)?;
         }
         let rails = Rails::new(self.roots.own(), self.roots.home.as_ref());

@@ -25,4 +25,4 @@ pub use records::Person;
 pub use roots::Roots;
 pub use session::{Marks, Session, SessionError};
 pub use settings::{CONFIG_FILE, REPOSITORY_DIR, Settings, SettingsError, sources, trust};
-pub use words::{shortened, verdict_text, visible};
+pub use words::{reason, shortened, verdict_text, visible};

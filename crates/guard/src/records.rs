@@ -84,7 +84,7 @@ pub(crate) fn decision(
         .with("attended", force.attended)
         .with("effects", effects)
         .seal("targets", targets)
-        .seal("reason", verdict.reason())
+        .seal("reason", crate::words::reason(verdict, reading))
         .seal("cwd", call.cwd.as_str())
         .seal("input", input(&call.tool));
     if force.applied != verdict.kind().word() {

@@ -295,6 +295,18 @@ impl Session {
         Ok(())
     }
 
+    /// Writes what can still be read as a whole table again, after damage. What was lost is for the caller to add.
+    ///
+    /// # Errors
+    /// As [`Session::add`].
+    pub fn repair(&mut self, wait: Duration) -> Result<(), SessionError> {
+        let _lock = lock(&self.dir.join("lock"), wait)?;
+        if !self.dir.join("log").exists() {
+            fs_err::write(self.dir.join("log"), [])?;
+        }
+        self.merge()
+    }
+
     /// Merges log and table into a new table. The caller holds the lock.
     fn merge(&mut self) -> Result<(), SessionError> {
         // Other processes may have appended since this one opened: both files are read anew under the lock.
@@ -449,7 +461,11 @@ mod tests {
         let s = Session::open(dir.path(), "s").unwrap();
         assert!(s.damage.is_none() && s.marks(&path(3)).has(Marks::WROTE));
         std::fs::write(s.dir.join("table"), b"ambitsesxxxx").unwrap();
-        assert!(Session::open(dir.path(), "s").unwrap().damage.is_some());
+        let mut s = Session::open(dir.path(), "s").unwrap();
+        assert!(s.damage.is_some());
+        s.repair(WAIT).unwrap();
+        let s = Session::open(dir.path(), "s").unwrap();
+        assert!(s.damage.is_none() && s.marks(&path(3)).has(Marks::WROTE));
     }
 
     #[test]

@@ -1,11 +1,34 @@
 //! The texts that agents and people read: what was stopped, by which rule, and the safer way.
 
 use crate::readers::Reading;
-use model::{Tool, VerdictKind};
+use model::{Action, Tool, VerdictKind};
 use policy::Verdict;
 
 /// The longest part of a command that is quoted in a message, in characters.
 const MAX_QUOTED: usize = 160;
+
+/// Why the verdict is as it is, with what only this call can tell: what was not understood, how much would be lost.
+#[must_use]
+pub fn reason(verdict: &Verdict, reading: &Reading) -> String {
+    let effect = verdict.deciding().and_then(|at| reading.effects.get(at));
+    let more = match effect.map(|e| &e.action) {
+        Some(Action::Run(r)) if !r.understood => r.why.as_deref().map(visible),
+        Some(Action::Delete(p)) => p.size.filter(|s| s.files > 1 || s.not_in_git == Some(1)).map(|size| {
+            let least = if size.at_least { "at least " } else { "" };
+            let lost = match size.not_in_git {
+                Some(0) => ", all of them in git".to_owned(),
+                Some(n) => format!(", {least}{n} of them not in git"),
+                None => String::new(),
+            };
+            format!("it holds {least}{} files{lost}", size.files)
+        }),
+        _ => None,
+    };
+    match more {
+        Some(more) => format!("{}: {more}", visible(verdict.reason())),
+        None => visible(verdict.reason()),
+    }
+}
 
 /// What an agent is told with a verdict, and what the person sees in the agent's own question.
 #[must_use]
@@ -17,7 +40,7 @@ pub fn verdict_text(verdict: &Verdict, reading: &Reading, tool: &Tool) -> String
         VerdictKind::Deny => "Ambit stopped this".to_owned(),
     };
     text.push_str(": ");
-    text.push_str(verdict.reason());
+    text.push_str(&reason(verdict, reading));
     if let Some(part) = deciding_part(verdict, reading, tool) {
         text.push_str(&format!("\n  at: {part}"));
     }

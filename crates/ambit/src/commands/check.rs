@@ -218,7 +218,7 @@ fn render(id: &Value, reading: &Reading, verdict: &Verdict) -> Value {
         "verdict": verdict.kind().word(),
         "snapshot": verdict.snapshot(),
         "rule": verdict.rule(),
-        "reason": verdict.reason(),
+        "reason": guard::reason(verdict, reading),
         "effects": effects,
         "needs": if verdict.needs().approvals > 0 { json!(verdict.needs()) } else { Value::Null },
         "instead": verdict.instead(),

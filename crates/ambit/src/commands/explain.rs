@@ -129,7 +129,7 @@ fn show(tool: &Tool, reading: &Reading, verdict: &Verdict) {
         VerdictKind::Ask => Level::WARNING.with_name("ask"),
         VerdictKind::Deny => Level::ERROR.with_name("deny"),
     };
-    let title = visible(verdict.reason());
+    let title = guard::reason(verdict, reading);
     let mut group = Group::with_title(level.primary_title(title.as_str()));
     let mut source = String::new();
     let mut notes: Vec<(Range<usize>, AnnotationKind, String)> = Vec::new();
