@@ -15,6 +15,7 @@ help:
 	@echo 'make build     build the release program and say where it is'
 	@echo 'make bench     measure every number of the design and print it beside its target'
 	@echo 'make judgement  friction and misses over the recorded corpora (AMBIT_CORPORA names their directory)'
+	@echo 'make fuzz      throw changed seeds at what reads texts of strangers, 30 seconds each'
 	@echo 'make audit     check licences, duplicates, sources and advisories of the dependencies'
 
 needs:
@@ -33,6 +34,11 @@ bench: needs
 judgement: needs
 	@program=$${AMBIT:-$$(sh scripts/release.sh)} && \
 	cargo run --locked --quiet -p ambit --example judgement -- "$$program"
+
+# FUZZ='TARGET SECONDS' chooses one, or another time.
+FUZZ ?= all 30
+fuzz:
+	@CARGO_TARGET_DIR=target cargo run --locked --quiet --manifest-path fuzz/Cargo.toml --bin drive -- $(FUZZ)
 
 audit: needs
 	@sh scripts/audit.sh
