@@ -6,7 +6,7 @@ PREFIX ?= $(HOME)/.local
 KIT = cargo build --locked --quiet -p testkit --bins
 
 .POSIX:
-.PHONY: help build test bench judgement audit install demo needs
+.PHONY: help build test bench fuzz judgement audit install demo needs
 
 help:
 	@echo 'make test      install what the tests need, lint, run every test'
