@@ -469,8 +469,9 @@ impl Context<'_> {
             };
             match command {
                 "alias" => {
-                    if let Some((name, _)) = text.split_once('=') {
+                    if let Some((name, meaning)) = text.split_once('=') {
                         self.state.renamed.insert(name.to_owned());
+                        self.state.aliases.insert(name.to_owned(), meaning.to_owned());
                     }
                 }
                 "enable" => {

@@ -118,6 +118,7 @@ impl Context<'_> {
         if shell {
             if self.state.renamed.contains(&name) {
                 self.opaque(&name, format!("this command has given `{name}` another meaning"), span);
+                self.alias(set, &words, &name, stdin, span);
                 return Output::default();
             }
             if let Some(body) = self.state.functions.get(&name).cloned() {
@@ -140,6 +141,27 @@ impl Context<'_> {
             return output;
         }
         self.program(set, words, &name, stdin, span)
+    }
+
+    /// What an alias may run counts, besides its not being understood: whether the shell expands it is not known.
+    fn alias(&mut self, set: Vec<(String, Field)>, words: &[Field], name: &str, stdin: Input, span: Span) {
+        // An alias is not expanded within itself.
+        let Some(meaning) = self.state.aliases.remove(name) else { return };
+        if self.step(span) && self.depth < crate::context::MAX_DEPTH {
+            self.depth += 1;
+            self.state.renamed.remove(name);
+            let plain = |c: char| c.is_ascii_alphanumeric() || " _./:=@+,-".contains(c);
+            if meaning.chars().all(plain) {
+                let mut all: Vec<Field> = meaning.split_whitespace().map(|w| Field::text(w, span)).collect();
+                all.extend(words.iter().skip(1).cloned());
+                self.dispatch(set, all, stdin, span, true);
+            } else {
+                self.text_here(&meaning, stdin, span);
+            }
+            self.state.renamed.insert(name.to_owned());
+            self.depth -= 1;
+        }
+        self.state.aliases.insert(name.to_owned(), meaning);
     }
 
     /// Runs a program with the variables that this text has exported.

@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub(crate) functions: BTreeMap<String, Rc<Command>>,
     /// Names whose meaning this text has changed (`alias`, `hash -p`, `enable`).
     pub(crate) renamed: BTreeSet<String>,
+    /// What aliases of this text stand for.
+    pub(crate) aliases: BTreeMap<String, String>,
     /// `$1 $2 …`, if known.
     pub(crate) arguments: Option<Vec<Field>>,
     /// Whether `IFS` is not the default any more.
@@ -114,6 +116,7 @@ impl State {
             stack: Vec::new(),
             functions: BTreeMap::new(),
             renamed: BTreeSet::new(),
+            aliases: BTreeMap::new(),
             arguments: Some(Vec::new()),
             split: false,
             export_all: false,
@@ -168,6 +171,7 @@ impl State {
             }
         }
         self.renamed.extend(other.renamed);
+        self.aliases.extend(other.aliases);
         if self.arguments != other.arguments {
             self.arguments = None;
         }

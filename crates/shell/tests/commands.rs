@@ -1,5 +1,7 @@
 //! What commands mean, case by case: what each reader sees, and the families in which allowlists were beaten.
 
+#![expect(clippy::unwrap_used, reason = "tests stop where something is wrong")]
+
 use model::{AbsPath, Action, AsWritten, Effect};
 use programs::Table;
 use shell::analyse;

@@ -48,14 +48,13 @@ pub(crate) fn invoke(cx: &mut Context<'_>, inv: Invocation) -> Output {
         found.reader = readers::by_name(&found.program).map(str::to_owned);
     }
     let harmless = cx.environment_of(&name, &inv.assignments, inv.span);
-    let mut call =
-        Call { found, inv, sensitive: false, origin: Origin::Unknown, text: None, opaque: !harmless };
+    let mut call = Call { found, inv, sensitive: false, origin: Origin::Unknown, text: None, opaque: false };
     let before = cx.effects.len();
     understand(cx, &mut call);
     if call.found.dry {
         drop_losses(cx, before);
     }
-    if !call.opaque && !cx.effects.iter().skip(before).any(|e| own_run(&e.action, &call)) {
+    if harmless && !call.opaque && !cx.effects.iter().skip(before).any(|e| own_run(&e.action, &call)) {
         let facts = RunFacts {
             program: call.name(),
             understood: true,

@@ -33,9 +33,6 @@ pub(crate) fn all(cx: &mut Context<'_>, call: &mut Call) {
     for (role, field) in &roles {
         one(cx, call, role, field);
     }
-    if call.opaque {
-        return;
-    }
     if let Some(argv) = call.found.argv.clone()
         && !argv.is_empty()
         && !super::takes_argv(call)

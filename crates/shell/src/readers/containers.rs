@@ -20,7 +20,7 @@ pub(super) fn docker(cx: &mut Context<'_>, call: &mut Call) {
 
 /// `kubectl exec`, `kubectl debug`: the command in the pod.
 pub(super) fn kubectl(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.argv.is_none() {
+    if call.found.argv.is_none() {
         return;
     }
     let name = call.found.operands.first().map(Field::shown).unwrap_or_default();

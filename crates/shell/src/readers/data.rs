@@ -7,7 +7,7 @@ use programs::Role;
 
 /// `psql`, `mysql`, `sqlite3`: SQL from options is a role; here what comes from standard input.
 pub(super) fn sql_client(cx: &mut Context<'_>, call: &mut Call, _reader: &str) {
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let given = call.found.roles.iter().any(|(role, _)| matches!(role, Role::Code(_) | Role::Script));
@@ -94,7 +94,7 @@ const REDIS_DROPS: &[&str] = &["flushall", "flushdb", "swapdb"];
 
 /// `redis-cli COMMAND ARGS…`.
 pub(super) fn redis(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let span = call.span();

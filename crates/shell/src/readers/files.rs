@@ -11,7 +11,7 @@ pub(super) fn sed(cx: &mut Context<'_>, call: &mut Call) {
     script_file(cx, call, "-f", super::sed_script);
     let in_place =
         call.found.options.iter().any(|o| o.name == "-i" || o.name == "--in-place" || o.name == "-I");
-    if !in_place || call.opaque {
+    if !in_place {
         return;
     }
     for (role, file) in call.found.roles.clone() {

@@ -45,7 +45,7 @@ pub(super) fn ssh(cx: &mut Context<'_>, call: &mut Call) {
             opaque(cx, call, why, Origin::Unknown, option.span);
         }
     }
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let Some(host) = call.words(&Role::Host).into_iter().next_back() else { return };
@@ -96,7 +96,7 @@ fn remote_command(cx: &mut Context<'_>, call: &mut Call, remote: RemotePlace, wo
 
 /// `curl`: the method, what is sent, and where the answer is written.
 pub(super) fn curl(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let given = call.found.bound.clone();
@@ -121,7 +121,7 @@ pub(super) fn curl(cx: &mut Context<'_>, call: &mut Call) {
 
 /// `wget`: the same, with the answer written to a file unless told otherwise.
 pub(super) fn wget(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let given = call.found.bound.clone();

@@ -7,7 +7,7 @@ use programs::Field;
 
 /// `make TARGET…`: the project's own build file runs. Variables given on the command line may hold commands.
 pub(super) fn make(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.stop || call.found.dry {
+    if call.found.stop || call.found.dry {
         return;
     }
     for word in call.found.operands.clone() {
@@ -34,7 +34,7 @@ pub(super) fn make(cx: &mut Context<'_>, call: &mut Call) {
 
 /// `npm run NAME`, `npm test`, `npm start`, and the same of yarn, pnpm and bun.
 pub(super) fn npm(cx: &mut Context<'_>, call: &mut Call) {
-    if call.opaque || call.found.stop {
+    if call.found.stop {
         return;
     }
     let sub = call.found.path.first().cloned().unwrap_or_default();
