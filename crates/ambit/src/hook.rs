@@ -33,7 +33,7 @@ pub(crate) fn main(agent: Option<&str>) -> ExitCode {
         ));
     }
     // A thread, because what may hang (a slow disk, a dead mount) cannot be asked to look at a clock.
-    std::thread::spawn(|| {
+    let watchdog = std::thread::Builder::new().stack_size(64 << 10).spawn(|| {
         std::thread::sleep(Duration::from_secs(claude_code::OWN_DEADLINE_S));
         fail(&format!(
             "the guard did not reach a verdict within {} s (a slow or full disk?)",

@@ -2,7 +2,7 @@
 
 use crate::flow::Provenance;
 use crate::session::Marks;
-use model::{AbsPath, Environment, Facts, GitConfig, GitState, Host, Named, Resolved, TreeSize};
+use model::{AbsPath, Environment, Facts, GitConfig, GitState, Host, Named, Resolved, TreeSize, Tri};
 use std::collections::HashMap;
 
 /// Facts with a session's own doing on top.
@@ -66,6 +66,9 @@ impl Facts for Overlay<'_> {
     }
     fn git_config(&self, dir: &AbsPath) -> GitConfig {
         self.facts.git_config(dir)
+    }
+    fn git_dirty(&self, dir: &AbsPath) -> Tri {
+        self.facts.git_dirty(dir)
     }
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize> {
         self.facts.tree_size(path)

@@ -176,8 +176,6 @@ pub struct GitConfig {
     pub remotes: Vec<(String, String)>,
     /// The branch that is checked out.
     pub branch: Option<String>,
-    /// Whether the work tree has changes that no commit holds.
-    pub dirty: Tri,
     /// The work tree's root.
     pub root: Option<AbsPath>,
 }
@@ -198,6 +196,10 @@ pub trait Facts {
     fn git_state(&self, path: &AbsPath) -> GitState;
     /// The configuration of the repository that holds `dir`.
     fn git_config(&self, dir: &AbsPath) -> GitConfig;
+    /// Whether the work tree that holds `dir` has changes that no commit holds. Looks at every tracked file.
+    fn git_dirty(&self, _dir: &AbsPath) -> Tri {
+        Tri::Unknown
+    }
     /// How much lies beneath a directory, or the size of a file.
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize>;
     /// Whether this session created the path: nothing was there before, so nothing of anybody else's is lost with it.

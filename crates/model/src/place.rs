@@ -204,11 +204,7 @@ pub fn path_facts(facts: &dyn Facts, target: PathTarget, recursive: bool) -> Pat
                 zone,
                 class,
                 vital: vital_of(facts, &resolved.path, recursive, class),
-                git: if zone == Zone::Workspace {
-                    facts.git_state(&resolved.path)
-                } else {
-                    GitState::Outside
-                },
+                git: GitState::Unknown,
                 exists: match resolved.kind {
                     FileKind::Absent => Tri::No,
                     FileKind::Unknown => Tri::Unknown,
@@ -247,6 +243,17 @@ pub fn path_facts(facts: &dyn Facts, target: PathTarget, recursive: bool) -> Pat
             recursive,
             size: None,
         },
+    }
+}
+
+impl PathFacts {
+    /// Adds what git knows of the path. Only what would be lost is worth the look: it reads the repository's index.
+    #[must_use]
+    pub fn with_git_state(mut self, facts: &dyn Facts) -> Self {
+        if let PathTarget::Known(path) = &self.target {
+            self.git = if self.zone == Zone::Workspace { facts.git_state(path) } else { GitState::Outside };
+        }
+        self
     }
 }
 

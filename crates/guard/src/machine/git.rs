@@ -138,7 +138,6 @@ impl Repository {
         out.branch = std::fs::read_to_string(self.git_dir.join("HEAD"))
             .ok()
             .and_then(|head| head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned));
-        out.dirty = self.dirty();
         out.known = true;
         out
     }

@@ -7,7 +7,9 @@ mod tree;
 use crate::rails::Rails;
 use crate::session::{Marks, Session};
 use git::Repository;
-use model::{AbsPath, Environment, Facts, FileKind, GitConfig, GitState, Host, Named, Resolved, TreeSize};
+use model::{
+    AbsPath, Environment, Facts, FileKind, GitConfig, GitState, Host, Named, Resolved, TreeSize, Tri,
+};
 use policy::Config;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -180,6 +182,12 @@ impl Facts for Machine<'_> {
             return GitConfig::default();
         }
         self.with_repository(dir, Repository::config).unwrap_or_default()
+    }
+    fn git_dirty(&self, dir: &AbsPath) -> Tri {
+        if !self.in_time() {
+            return Tri::Unknown;
+        }
+        self.with_repository(dir, Repository::dirty).unwrap_or_default()
     }
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize> {
         if !self.in_time() {

@@ -75,6 +75,9 @@ impl Context<'_> {
                 self.emit(Action::Create(facts), span);
             }
             Touch::Delete => {
+                if self.remote.is_none() {
+                    facts = facts.with_git_state(self.facts);
+                }
                 if let (PathTarget::Known(path), None) = (&facts.target, &self.remote)
                     && facts.exists != Tri::No
                 {

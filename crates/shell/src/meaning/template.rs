@@ -73,7 +73,7 @@ impl Context<'_> {
                         |root| root.to_string(),
                     ),
                     what: f.text("what"),
-                    dirty: git.dirty,
+                    dirty: self.worktree_dirty(),
                     in_workspace: self.in_workspace(),
                 })
             }

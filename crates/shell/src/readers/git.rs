@@ -15,6 +15,14 @@ impl Context<'_> {
         }
     }
 
+    /// Whether there is uncommitted work in the repository that holds the working directory.
+    pub(crate) fn worktree_dirty(&self) -> model::Tri {
+        match self.cwd() {
+            Some(dir) if self.remote.is_none() => self.facts.git_dirty(dir),
+            _ => model::Tri::Unknown,
+        }
+    }
+
     /// Whether the working directory lies in the session's workspace.
     pub(crate) fn in_workspace(&self) -> bool {
         self.remote.is_none()
