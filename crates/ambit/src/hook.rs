@@ -40,6 +40,9 @@ pub(crate) fn main(agent: Option<&str>) -> ExitCode {
             claude_code::OWN_DEADLINE_S
         ));
     });
+    if let Err(e) = watchdog {
+        fail(&format!("no deadline could be set: {e}"));
+    }
     match answer() {
         Ok(text) => {
             if ANSWERED.swap(true, Ordering::SeqCst) {
