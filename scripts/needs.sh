@@ -11,6 +11,7 @@ want() { # PROGRAM PACKAGE
 }
 want cc gcc
 want git git
+want protoc protobuf-compiler
 want bash bash
 want npm npm
 want ip iproute2
@@ -31,8 +32,8 @@ if ! lacks apt-get && [ "$(id -u)" = 0 ]; then
 fi
 
 echo "needs: not here:$missing (Debian packages:$packages)" >&2
-if lacks cc || lacks git; then
-    echo "needs: without cc and git nothing can be built; install them and run this again" >&2
+if lacks cc || lacks git || lacks protoc; then
+    echo "needs: without cc, git and protoc nothing can be built; install them and run this again" >&2
     exit 1
 fi
 echo "needs: going on; what needs them is skipped, and says so" >&2
