@@ -8,9 +8,16 @@ program=${AMBIT:-$(sh scripts/release.sh)}
 cargo build --locked --quiet -p testkit --bins
 cargo build --locked --quiet --release -p policy -p ledger --examples
 
-cargo run --locked --quiet -p testkit --bin bench -- "$program"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# Another guard beside it in the same run, where npm can bring one.
+other=''
+if npm install --prefix "$scratch/other" --no-audit --no-fund --ignore-scripts cc-safety-net@2.4.5 >/dev/null 2>&1; then
+    other=$scratch/other/node_modules/.bin/cc-safety-net
+else
+    echo 'bench: no other guard to be had here to measure beside' >&2
+fi
+cargo run --locked --quiet -p testkit --bin bench -- "$program" $other
 printf '\nPolicy alone:\n'
 target/release/examples/policy_bench "$scratch/policy"
 target/release/examples/policy_bench "$scratch/policy"

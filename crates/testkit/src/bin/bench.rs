@@ -52,6 +52,26 @@ fn main() -> ExitCode {
         &shown(&mut hook),
         &verdict(&mut hook, 3.0, 10.0),
     );
+    if let Some(other) = std::env::args_os().nth(2) {
+        let mut beside = other_guard(&sandbox, Path::new(&other));
+        row("the same of cc-safety-net 2.4.5, same run", "", &shown(&mut beside), "");
+    }
+    let growth = growth(&sandbox, &program);
+    row(
+        "its growth over 10,000 calls in a session",
+        "under 10 %",
+        &format!("{growth:+.1} %"),
+        if growth < 10.0 { "holds" } else { "MISSED" },
+    );
+    match peak_memory(&sandbox, &program) {
+        Some(kib) => row(
+            "its memory at most",
+            "30 MB",
+            &format!("{:.1} MB", kib as f64 / 1024.0),
+            if kib <= 30 << 10 { "holds" } else { "MISSED" },
+        ),
+        None => row("its memory at most", "30 MB", "not measured: no /usr/bin/time here", ""),
+    }
     let mut judged = judging(&sandbox, &program);
     let here = format!("median {:.2} ms, slowest {:.2} ms", share(&mut judged, 50), share(&mut judged, 99));
     row("judging one command in process (means)", "p99 0.5 ms", &here, &verdict(&mut judged, 0.5, 0.5));
@@ -116,6 +136,55 @@ fn hook_calls(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
             "the hook gave no answer to `{command}`"
         );
     })
+}
+
+/// Another guard's hook with the same payloads, for the ratio in one run.
+fn other_guard(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
+    let mut number = 0;
+    times(60, || {
+        let payload = HookPayload::before_bash(COMMANDS[number % COMMANDS.len()]).in_dir(sandbox.work());
+        number += 1;
+        let mut command = sandbox.command(program);
+        command.args(["hook", "--claude-code"]);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the other guard starts");
+        let _ = child.stdin.take().expect("its input").write_all(&payload.bytes());
+        let _ = child.wait();
+    })
+}
+
+/// By how many percent the median call is slower after 10,000 calls of one session that each wrote a file of its own.
+fn growth(sandbox: &Sandbox, program: &Path) -> f64 {
+    let mut number = 0;
+    let mut call = || {
+        let payload = HookPayload::before_bash(&format!("echo x > grown-{number}.txt"))
+            .in_dir(sandbox.work())
+            .of_session("growing")
+            .as_call(&format!("toolu_grow{number}"));
+        number += 1;
+        let mut child = hook(sandbox, program).spawn().expect("the hook starts");
+        child.stdin.take().expect("its input").write_all(&payload.bytes()).expect("it reads its payload");
+        let output = child.wait_with_output().expect("the hook ends");
+        assert!(output.status.success(), "the hook gave no answer");
+    };
+    let mut first = times(500, &mut call);
+    (0..9_000).for_each(|_| call());
+    let mut last = times(500, &mut call);
+    (share(&mut last, 50) / share(&mut first, 50) - 1.0) * 100.0
+}
+
+/// The largest memory of one hook call, in KiB, by GNU time; `None` where that is not installed.
+fn peak_memory(sandbox: &Sandbox, program: &Path) -> Option<u64> {
+    let mut command = sandbox.command("/usr/bin/time");
+    command.args(["-f", "%M"]).arg(program).args(["hook", "claude-code"]);
+    command.env("CLAUDE_PROJECT_DIR", sandbox.work());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    let payload = HookPayload::before_bash(COMMANDS[2]).in_dir(sandbox.work()).of_session("memory");
+    child.stdin.take()?.write_all(&payload.bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    String::from_utf8_lossy(&output.stderr).trim().lines().last()?.parse().ok()
 }
 
 fn hook(sandbox: &Sandbox, program: &Path) -> Command {
