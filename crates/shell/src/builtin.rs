@@ -515,10 +515,7 @@ impl Context<'_> {
         let shown: Vec<String> = fields.iter().map(Field::shown).collect();
         let harmless = match (name, words.as_deref()) {
             (_, None) => false,
-            ("history", Some(words)) => {
-                words.iter().all(|w| w.bytes().all(|b| b.is_ascii_digit()))
-                    || words.first().is_some_and(|w| w == "-c")
-            }
+            ("history", Some(words)) => words.iter().all(|w| w.bytes().all(|b| b.is_ascii_digit())),
             ("fc", Some(words)) => words.first().is_some_and(|w| w.starts_with("-l")),
             ("bind", Some(words)) => words
                 .iter()

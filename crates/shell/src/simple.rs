@@ -319,6 +319,7 @@ impl Context<'_> {
     /// exported already.
     pub(crate) fn assign(&mut self, name: &str, value: Value, span: Span) {
         self.runs_by_itself(name, &value, span);
+        self.keeps_history(name, span);
         if name == "IFS" {
             let usual = matches!(value.known().as_deref(), Some(" \t\n"));
             self.state.split = !usual;

@@ -98,9 +98,17 @@ impl Context<'_> {
         }
     }
 
+    /// What the shell keeps of the commands that were run is for the person to change: traces would be missing.
+    pub(crate) fn keeps_history(&mut self, name: &str, span: Span) {
+        if matches!(name, "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE") {
+            self.opaque(name, format!("`{name}` says what the shell keeps of the commands that were run"), span);
+        }
+    }
+
     /// `unset`.
     pub(crate) fn unset(&mut self, fields: &[Field]) {
         for field in fields {
+            self.keeps_history(&field.prefix(), field.span);
             match field.known().as_deref() {
                 Some("-v" | "-n" | "--") => {}
                 Some("-f") => {}
