@@ -101,7 +101,11 @@ impl Context<'_> {
     /// What the shell keeps of the commands that were run is for the person to change: traces would be missing.
     pub(crate) fn keeps_history(&mut self, name: &str, span: Span) {
         if matches!(name, "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE") {
-            self.opaque(name, format!("`{name}` says what the shell keeps of the commands that were run"), span);
+            self.opaque(
+                name,
+                format!("`{name}` says what the shell keeps of the commands that were run"),
+                span,
+            );
         }
     }
 

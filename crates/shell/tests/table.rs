@@ -1,5 +1,7 @@
 //! Runs every example of the table of programs.
 
+#![expect(clippy::unwrap_used, reason = "tests stop where something is wrong")]
+
 use model::{AbsPath, Action, AsWritten, Effect};
 use programs::{Case, Expect, Table};
 use shell::analyse;
