@@ -40,7 +40,11 @@ enum Command {
     Trust(commands::trust::Args),
     /// One event of an agent, on standard input (agents run this)
     #[command(hide = true)]
-    Hook { agent: String },
+    Hook {
+        agent: String,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        places: Vec<String>,
+    },
 }
 
 /// Parses the arguments and runs the command. Exit codes: 0 done, 1 the answer is no (a problem was found, a call would
@@ -58,7 +62,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Policy(args) => commands::policy::run(args),
         Command::Programs(args) => commands::programs::run(args),
         Command::Trust(args) => commands::trust::run(args),
-        Command::Hook { agent } => return crate::hook::main(Some(&agent)),
+        Command::Hook { agent, places } => return crate::hook::main(Some(&agent), &places),
     };
     match result {
         Ok(code) => code,

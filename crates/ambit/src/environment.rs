@@ -11,8 +11,8 @@ pub(crate) const HOME: &str = "HOME";
 const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// Where configuration lies, instead of `~/.config` (XDG base directory specification).
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
-/// The directory for administrators' files, instead of `/etc`; for tests and images. An agent's environment cannot
-/// set it for the installed hook to any avail: what lies there only tightens what the person's own files say.
+/// The directory for administrators' files, instead of `/etc`; for tests and images. An installed hook has it in its
+/// arguments and does not look here.
 const AMBIT_ADMIN_DIR: &str = "AMBIT_ADMIN_DIR";
 /// Claude Code: the project's root.
 pub(crate) const CLAUDE_PROJECT_DIR: &str = "CLAUDE_PROJECT_DIR";
@@ -29,6 +29,56 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// An absolute path from a variable.
 pub(crate) fn path_variable(name: &str) -> Option<AbsPath> {
     variable(name).and_then(|v| AbsPath::parse(&v).ok())
+}
+
+/// The options of `ambit hook` by which an installation says where things lie, in the order of [`places`].
+pub(crate) const PLACES: [&str; 4] = ["--home", "--state", "--config", "--admin"];
+
+/// Where things lie, as arguments for the installed hook: a repository's settings can set variables for the agent and
+/// so for its hooks, but not what stands in the command.
+pub(crate) fn places() -> Result<Vec<String>> {
+    let roots = roots()?;
+    let home = roots.home.context("the variable `HOME` is not set to an absolute path")?;
+    let text =
+        |p: &std::path::Path| p.to_str().map(str::to_owned).context("a path of Ambit's is not valid UTF-8");
+    let places = [home.to_string(), text(&roots.state)?, text(&roots.config)?, text(&roots.admin)?];
+    Ok(PLACES
+        .iter()
+        .map(|o| (*o).to_owned())
+        .zip(places)
+        .flat_map(|(option, place)| [option, place])
+        .collect())
+}
+
+/// Where things lie for an installed hook, as its arguments say. `None` when it has none.
+///
+/// # Errors
+/// When an argument is not one of [`PLACES`] with an absolute path.
+pub(crate) fn given_places(arguments: &[String]) -> Result<Option<Roots>> {
+    if arguments.is_empty() {
+        return Ok(None);
+    }
+    let mut found: [Option<AbsPath>; 4] = [None, None, None, None];
+    for pair in arguments.chunks(2) {
+        let [option, place] = pair else { anyhow::bail!("`{}` has no value", pair.join(" ")) };
+        let slot = PLACES.iter().position(|o| o == option).and_then(|at| found.get_mut(at));
+        *slot.with_context(|| format!("`ambit hook` knows no option `{option}`"))? =
+            Some(AbsPath::parse(place)?);
+    }
+    let [Some(home), Some(state), Some(config), Some(admin)] = found else {
+        anyhow::bail!("the installed hook names some of Ambit's places and not all; run `ambit init` again");
+    };
+    Ok(Some(Roots {
+        home: Some(home),
+        state: state.as_std().to_owned(),
+        config: config.as_std().to_owned(),
+        admin: admin.as_std().to_owned(),
+        program: program(),
+    }))
+}
+
+fn program() -> Option<AbsPath> {
+    std::env::current_exe().ok().and_then(|p| AbsPath::parse(p.to_str()?).ok())
 }
 
 /// Where things lie for the person who runs this.
@@ -49,7 +99,7 @@ pub(crate) fn roots() -> Result<Roots> {
         state: base(XDG_STATE_HOME, ".local/state")?,
         config: base(XDG_CONFIG_HOME, ".config")?,
         admin: admin.join("ambit"),
-        program: std::env::current_exe().ok().and_then(|p| AbsPath::parse(p.to_str()?).ok()),
+        program: program(),
         home,
     })
 }

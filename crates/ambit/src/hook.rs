@@ -19,8 +19,8 @@ const MAX_PAYLOAD: usize = 32 << 20;
 /// Whether an answer has been given; of the answer, the deadline and a panic, the first counts.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
 
-/// Runs the hook of the agent with this name.
-pub(crate) fn main(agent: Option<&str>) -> ExitCode {
+/// Runs the hook of the agent with this name; `arguments` say where Ambit's files lie.
+pub(crate) fn main(agent: Option<&str>, arguments: &[String]) -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
         fail(&format!("the guard failed{place}; this is a bug in Ambit"));
@@ -43,7 +43,7 @@ pub(crate) fn main(agent: Option<&str>) -> ExitCode {
     if let Err(e) = watchdog {
         fail(&format!("no deadline could be set: {e}"));
     }
-    match answer() {
+    match answer(arguments) {
         Ok(text) => {
             if ANSWERED.swap(true, Ordering::SeqCst) {
                 return ExitCode::from(2);
@@ -70,7 +70,7 @@ fn fail(why: &str) -> ! {
     std::process::exit(2)
 }
 
-fn answer() -> Result<String, String> {
+fn answer(arguments: &[String]) -> Result<String, String> {
     let mut payload = Vec::new();
     std::io::stdin()
         .lock()
@@ -82,7 +82,12 @@ fn answer() -> Result<String, String> {
     }
     let report = claude_code::parse(&payload).map_err(|e| e.to_string())?;
     drop(payload);
-    let roots = environment::roots().map_err(|e| format!("{e:#}"))?;
+    let roots = match environment::given_places(arguments) {
+        Ok(Some(roots)) => Ok(roots),
+        Ok(None) => environment::roots(),
+        Err(e) => Err(e),
+    };
+    let roots = roots.map_err(|e| format!("{e:#}"))?;
     let guard = Guard {
         roots: &roots,
         agent: claude_code::NAME,

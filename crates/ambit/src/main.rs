@@ -15,7 +15,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|a| a == "hook") {
-        return hook::main(arguments.next().as_deref().and_then(|a| a.to_str()));
+        let agent = arguments.next();
+        // What is not valid UTF-8 is no option that the hook knows, and is refused as such.
+        let rest: Vec<String> = arguments.map(|a| a.to_string_lossy().into_owned()).collect();
+        return hook::main(agent.as_deref().and_then(|a| a.to_str()), &rest);
     }
     cli::main()
 }

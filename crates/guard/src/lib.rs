@@ -24,5 +24,5 @@ pub use readers::{Reading, read_call};
 pub use records::Person;
 pub use roots::Roots;
 pub use session::{Marks, Session, SessionError};
-pub use settings::{CONFIG_FILE, REPOSITORY_DIR, Settings, SettingsError, sources, trust};
+pub use settings::{CONFIG_FILE, REPOSITORY_DIR, Settings, SettingsError, is_trusted, sources, trust};
 pub use words::{reason, shortened, verdict_text, visible};

@@ -84,8 +84,10 @@ impl Files {
             trusted: false,
         };
         let nothing = files.repository.is_none() && files.repository_programs.is_empty();
-        files.trusted =
-            !nothing && trusted_digest(roots, workspace).is_some_and(|d| d == files.repository_digest());
+        // Where an administrator speaks for the organisation, no person's trust loosens what he says.
+        files.trusted = !nothing
+            && !roots.admin.is_dir()
+            && trusted_digest(roots, workspace).is_some_and(|d| d == files.repository_digest());
         Ok(files)
     }
 
@@ -321,6 +323,12 @@ pub fn trust(roots: &Roots, workspace: &AbsPath) -> Result<(), SettingsError> {
     }
     write_atomically(&path, files.repository_digest().as_bytes())?;
     Ok(())
+}
+
+/// Whether what the repository's own `.ambit` says now was declared trusted.
+#[must_use]
+pub fn is_trusted(roots: &Roots, workspace: &AbsPath) -> bool {
+    Files::read(roots, workspace).is_ok_and(|files| files.trusted)
 }
 
 fn trust_file(roots: &Roots, workspace: &AbsPath) -> PathBuf {

@@ -283,7 +283,7 @@ mod tests {
     fn the_example_is_read_and_names_every_key() {
         let config = Config::parse("ambit.toml", COMMENTED_EXAMPLE).unwrap();
         assert_eq!(config.mode, Some(Mode::Enforce));
-        assert_eq!(config.preset, Some(Preset::Standard));
+        assert_eq!(config.preset, None);
         let serde_json::Value::Object(tables) = serde_json::to_value(&config).unwrap() else {
             panic!("a table")
         };

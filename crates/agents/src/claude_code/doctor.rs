@@ -355,7 +355,7 @@ mod tests {
         let p = places(dir.path());
         assert!(problems(&p).iter().any(|w| w.contains("no settings file")));
         let user = p.home.join(".claude/settings.json");
-        let change = plan_install(&user, "/opt/ambit").unwrap();
+        let change = plan_install(&user, "/opt/ambit", &[]).unwrap();
         write(&user, change.after.as_deref().unwrap());
         assert_eq!(problems(&p), Vec::<String>::new());
         write(&p.project.join(".claude/settings.json"), b"{\"disableAllHooks\": true}");

@@ -67,14 +67,15 @@ pub enum InstallError {
     },
 }
 
-/// What installing would do to the settings file `path`, with hooks that run `program`.
+/// What installing would do to the settings file `path`, with hooks that run `program`; `arguments` say where its
+/// files lie.
 ///
 /// # Errors
 /// [`InstallError`] when the file is there and cannot be read or understood.
-pub fn plan_install(path: &Path, program: &str) -> Result<Change, InstallError> {
+pub fn plan_install(path: &Path, program: &str, arguments: &[String]) -> Result<Change, InstallError> {
     let before = read(path)?;
     let mut map = parse(path, before.as_deref())?;
-    settings::add(&mut map, program)
+    settings::add(&mut map, program, arguments)
         .map_err(|part| InstallError::Shape { path: path.to_owned(), part: part.to_owned() })?;
     Ok(Change { path: path.to_owned(), after: Some(text(&map, before.as_deref())), before })
 }
@@ -119,7 +120,7 @@ pub fn managed_files(program: &str) -> Vec<(PathBuf, String)> {
         json!({ "disableBypassPermissionsMode": "disable", "deny": settings::read_deny_rules() }),
     );
     // `add` cannot fail on tables that were made just now.
-    let _ = settings::add(&mut map, program);
+    let _ = settings::add(&mut map, program, &[]);
     vec![(PathBuf::from(MANAGED_FILE), pretty(&map, "  "))]
 }
 
@@ -187,12 +188,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let original = "{\n   \"model\": \"x\",  \"permissions\": {\"deny\": [\"Bash(rm *)\"]},\n   \"hooks\": {\"PreToolUse\": [{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"mine\"}]}]}}";
         let path = at(&dir, Some(original));
-        let first = plan_install(&path, "/opt/am bit's/ambit").unwrap();
+        let first = plan_install(&path, "/opt/am bit's/ambit", &[]).unwrap();
         assert!(first.diff().contains("+"));
         let written = first.after.clone().unwrap();
         std::fs::write(&path, &written).unwrap();
-        assert!(plan_install(&path, "/opt/am bit's/ambit").unwrap().is_empty());
-        let moved = plan_install(&path, "/usr/bin/ambit").unwrap();
+        assert!(plan_install(&path, "/opt/am bit's/ambit", &[]).unwrap().is_empty());
+        let moved = plan_install(&path, "/usr/bin/ambit", &[]).unwrap();
         assert!(!String::from_utf8_lossy(moved.after.as_ref().unwrap()).contains("/opt/am"));
         let back = plan_uninstall(&path, Some(&written), Some(first.before.as_deref())).unwrap();
         assert_eq!(back.after.as_deref(), Some(original.as_bytes()));
@@ -211,7 +212,7 @@ mod tests {
     fn a_file_that_was_not_there_goes_away_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = at(&dir, None);
-        let first = plan_install(&path, "/a/ambit").unwrap();
+        let first = plan_install(&path, "/a/ambit", &[]).unwrap();
         let written = first.after.clone().unwrap();
         std::fs::write(&path, &written).unwrap();
         assert_eq!(plan_uninstall(&path, Some(&written), Some(None)).unwrap().after, None);
@@ -221,10 +222,10 @@ mod tests {
     fn broken_settings_are_named_with_their_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = at(&dir, Some("{\n \"a\": }"));
-        let e = plan_install(&path, "/a/ambit").unwrap_err().to_string();
+        let e = plan_install(&path, "/a/ambit", &[]).unwrap_err().to_string();
         assert!(e.contains("line 2"), "{e}");
         let path = at(&dir, Some("{\"hooks\": []}"));
-        assert!(plan_install(&path, "/a/ambit").unwrap_err().to_string().contains("`hooks`"));
+        assert!(plan_install(&path, "/a/ambit", &[]).unwrap_err().to_string().contains("`hooks`"));
     }
 
     #[test]
@@ -238,7 +239,8 @@ mod tests {
                 use std::os::unix::fs::PermissionsExt;
                 std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
             }
-            let command = settings::hook_command(program.to_str().unwrap(), true);
+            let command =
+                settings::hook_command(program.to_str().unwrap(), &["--home".into(), "/h o".into()], true);
             let out = std::process::Command::new("/bin/sh").arg("-c").arg(command).output().unwrap();
             (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
         };

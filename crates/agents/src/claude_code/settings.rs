@@ -46,14 +46,19 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The command line that the agent runs at a hook.
+/// The command line that the agent runs at a hook: `program` with `arguments` after the agent's name. They say where
+/// Ambit's files lie, so that no variable that a repository's settings set for the agent can.
 ///
 /// For a gating event it is a fallback in shell around the program: whatever does not end in a whole answer (a
 /// missing program, a crash, a kill, truncated or foreign output) becomes exit 2, the one denial that every agent
 /// with command hooks obeys.
 #[must_use]
-pub fn hook_command(program: &str, gates: bool) -> String {
-    let call = format!("{} hook {NAME}", quoted(program));
+pub fn hook_command(program: &str, arguments: &[String], gates: bool) -> String {
+    let mut call = format!("{} hook {NAME}", quoted(program));
+    for argument in arguments {
+        call.push(' ');
+        call.push_str(&quoted(argument));
+    }
     if !gates {
         return call;
     }
@@ -68,10 +73,10 @@ pub fn is_ours(command: &str) -> bool {
 }
 
 /// One entry of the `hooks` table.
-fn entry(event: &str, gates: bool, program: &str) -> Value {
+fn entry(event: &str, gates: bool, program: &str, arguments: &[String]) -> Value {
     let mut hook = json!({
         "type": "command",
-        "command": hook_command(program, gates),
+        "command": hook_command(program, arguments, gates),
         "timeout": HOOK_TIMEOUT_S,
     });
     if gates && let Some(hook) = hook.as_object_mut() {
@@ -86,13 +91,17 @@ fn entry(event: &str, gates: bool, program: &str) -> Value {
 }
 
 /// Adds Ambit's hooks and rules to settings; what is there already stays as it is. Adding twice changes nothing.
-pub(super) fn add(settings: &mut Map<String, Value>, program: &str) -> Result<(), &'static str> {
+pub(super) fn add(
+    settings: &mut Map<String, Value>,
+    program: &str,
+    arguments: &[String],
+) -> Result<(), &'static str> {
     remove(settings);
     let hooks = settings.entry("hooks").or_insert_with(|| json!({}));
     let hooks = hooks.as_object_mut().ok_or("`hooks`")?;
     for (event, gates) in EVENTS {
         let list = hooks.entry(*event).or_insert_with(|| json!([]));
-        list.as_array_mut().ok_or("`hooks`")?.push(entry(event, *gates, program));
+        list.as_array_mut().ok_or("`hooks`")?.push(entry(event, *gates, program, arguments));
     }
     let permissions = settings.entry("permissions").or_insert_with(|| json!({}));
     let permissions = permissions.as_object_mut().ok_or("`permissions`")?;

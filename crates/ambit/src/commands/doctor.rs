@@ -51,7 +51,7 @@ pub(crate) fn run(_: Args) -> Result<ExitCode> {
                 own.push(finding(
                     Level::Warning,
                     "in observe mode nothing is stopped except the floor",
-                    "set `mode = \"enforce\"` in .ambit/ambit.toml, then run `ambit trust`",
+                    "set `mode = \"enforce\"` where it says `observe`: .ambit/ambit.toml (then run `ambit trust`) or ~/.config/ambit/ambit.toml",
                 ));
             }
             for notice in settings.notices {

@@ -76,7 +76,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Scope::Project => workspace.as_std().join(".claude/settings.local.json"),
     };
     let config = workspace.as_std().join(REPOSITORY_DIR).join(CONFIG_FILE);
-    let mut changes = vec![plan_install(&settings, program)?];
+    // Only what this run writes is trusted by it: a cloned repository's own `.ambit` is for a person to read first.
+    let foreign = config.parent().is_some_and(std::path::Path::exists);
+    let mut changes = vec![plan_install(&settings, program, &environment::places()?)?];
     if !config.exists() {
         let mode = choose(args.mode, args.yes)?;
         changes.push(Change { path: config.clone(), before: None, after: Some(example(mode).into_bytes()) });
@@ -86,7 +88,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     changes.retain(|c| !c.is_empty());
     if changes.is_empty() {
         line("everything is in place already; nothing to change");
-        guard::trust(&roots, &workspace)?;
         return Ok(ExitCode::SUCCESS);
     }
     for change in &changes {
@@ -102,7 +103,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         apply(change)?;
         line(format!("wrote {}", change.path.display()));
     }
-    guard::trust(&roots, &workspace)?;
+    if !foreign {
+        guard::trust(&roots, &workspace)?;
+    } else if !guard::is_trusted(&roots, &workspace) {
+        line(style::paint(
+            style::WARNING,
+            "note: this repository brings an `.ambit` of its own; it makes rules stricter at once, and laxer only after you have read it and run `ambit trust`",
+        ));
+    }
     line("");
     line("The guard is installed for sessions that begin from now on. Next:");
     line("  ambit doctor                      is it really on?");

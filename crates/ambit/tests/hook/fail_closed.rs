@@ -409,25 +409,39 @@ fn padding_hides_nothing_and_ends_soon() {
     world.verify();
 }
 
+/// A repository's settings can set variables for the agent and so for its hooks: none of them moves the rules in force.
 #[test]
-fn the_hook_needs_nothing_of_the_environment_but_a_home() {
+fn no_variable_moves_the_rules_in_force() {
     let world = World::new();
     let command = world.hook_command("PreToolUse");
-    let run = |home: Option<&str>| {
+    let hostile = world.sandbox.work().join("hostile");
+    for below in ["ambit", ".config/ambit"] {
+        std::fs::create_dir_all(hostile.join(below)).unwrap();
+        std::fs::write(hostile.join(below).join("ambit.toml"), "mode = \"observe\"\n").unwrap();
+    }
+    let run = |variables: &[(&str, &str)], call: &str| {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &command]).env_clear().current_dir(world.sandbox.work());
-        if let Some(home) = home {
-            shell.env("HOME", home);
-        }
+        shell.envs(variables.iter().copied());
         let payload = world.sandbox.dir().join("payload");
-        std::fs::write(&payload, world.bash(HARMLESS).bytes()).unwrap();
-        shell.stdin(File::open(payload).unwrap()).output().unwrap()
+        std::fs::write(&payload, world.bash(call).bytes()).unwrap();
+        text(&shell.stdin(File::open(payload).unwrap()).output().unwrap())
     };
-    let home = world.sandbox.home().display().to_string();
-    let well = run(Some(&home));
-    assert!(well.status.success() && text(&well).contains("\"allow\""), "{}", text(&well));
-    for odd in [None, Some(""), Some("relative")] {
-        let run = run(odd);
-        assert!(run.status.code() == Some(2) || text(&run).contains("\"deny\""), "{}", text(&run));
+    let hostile = hostile.display().to_string();
+    let moves: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("HOME", "")],
+        &[("HOME", &hostile)],
+        &[("XDG_CONFIG_HOME", &hostile)],
+        &[("XDG_STATE_HOME", &hostile), ("HOME", &hostile)],
+        &[("AMBIT_ADMIN_DIR", &hostile)],
+    ];
+    for variables in moves {
+        let harmless = run(variables, HARMLESS);
+        assert!(harmless.contains("\"allow\""), "{variables:?}: {harmless}");
+        let risky = run(variables, "git push --force origin main");
+        assert!(risky.contains("\"ask\""), "{variables:?}: {risky}");
     }
+    let log = world.ambit_says(&["log", "--text", "push --force", "--json"]);
+    assert_eq!(log.lines().count(), moves.len(), "every decision is in the one record: {log}");
 }
