@@ -291,7 +291,7 @@ impl Settings {
         let snapshot = Snapshot::open(&dir.join(format!("{key}.policy"))).ok()?;
         Some(Self {
             config: kept.config,
-            policy: snapshot.into(),
+            policy: Policy::from(snapshot).remembering(&dir.join(format!("{key}.answers"))),
             table: Table::builtin(),
             version: short(key),
             notices: kept.notices,

@@ -100,8 +100,14 @@ pub enum PathClass {
     System,
     /// `/dev/null`, `/dev/stdout` and their kin: writing loses nothing.
     NullDevice,
-    /// A disk, memory or another device.
+    /// A disk, or the machine's memory.
+    Disk,
+    /// Another device.
     Device,
+    /// A package manager's own store of dependencies in the home: sources that anybody may read.
+    Dependency,
+    /// A lock that git left in a `.git` directory.
+    GitLock,
     /// `/proc/PID/environ`, `/proc/PID/mem` and their kin.
     ProcessMemory,
 }
@@ -124,7 +130,10 @@ impl PathClass {
             Self::ShellRc => "shell_rc",
             Self::System => "system",
             Self::NullDevice => "null_device",
+            Self::Disk => "disk",
             Self::Device => "device",
+            Self::Dependency => "dependency",
+            Self::GitLock => "git_lock",
             Self::ProcessMemory => "process_memory",
         }
     }
@@ -264,6 +273,7 @@ fn strictest(a: PathClass, b: PathClass) -> PathClass {
             PathClass::GuardRail => 14,
             PathClass::Credential => 13,
             PathClass::ProcessMemory => 12,
+            PathClass::Disk => 12,
             PathClass::Device => 11,
             PathClass::EnvFile => 10,
             PathClass::Hook => 9,
@@ -271,10 +281,10 @@ fn strictest(a: PathClass, b: PathClass) -> PathClass {
             PathClass::ShellRc => 7,
             PathClass::AgentConfig => 6,
             PathClass::Ci => 5,
-            PathClass::GitData => 4,
+            PathClass::GitData | PathClass::GitLock => 4,
             PathClass::System => 3,
             PathClass::Lockfile => 2,
-            PathClass::Source => 1,
+            PathClass::Source | PathClass::Dependency => 1,
             PathClass::NullDevice => 0,
         }
     }
@@ -507,6 +517,7 @@ fn class_of(facts: &dyn Facts, path: &AbsPath) -> PathClass {
         return match parts.get(at + 1).copied() {
             Some("hooks") => PathClass::Hook,
             Some("config" | "info" | "modules") => PathClass::GitConfig,
+            Some(_) if name.ends_with(".lock") => PathClass::GitLock,
             _ => PathClass::GitData,
         };
     }
@@ -588,9 +599,28 @@ fn class_of(facts: &dyn Facts, path: &AbsPath) -> PathClass {
         return PathClass::ShellRc;
     }
     match zone_of(facts, path) {
+        Zone::Home if is_dependency(&parts) => PathClass::Dependency,
         Zone::System => PathClass::System,
         _ => PathClass::Source,
     }
+}
+
+/// Stores of package managers and installed toolchains, by the documentation of each.
+fn is_dependency(parts: &[&str]) -> bool {
+    parts.iter().any(|p| matches!(*p, "site-packages" | "node_modules" | ".ivy2"))
+        || parts.windows(2).any(|w| {
+            matches!(
+                w,
+                [".cargo", "registry" | "git"]
+                    | [".rustup", "toolchains"]
+                    | ["pkg", "mod"]
+                    | [".m2", "repository"]
+                    | [".gradle", "caches"]
+                    | [".nvm" | ".pyenv" | ".rbenv", "versions"]
+                    | ["share", "uv"]
+                    | [".cache", "pip" | "uv"]
+            )
+        })
 }
 
 fn device_class(parts: &[&str]) -> PathClass {
@@ -600,8 +630,18 @@ fn device_class(parts: &[&str]) -> PathClass {
             | "ptmx",
         ) => PathClass::NullDevice,
         Some("shm") => PathClass::Source,
+        Some(name) if is_disk(name) => PathClass::Disk,
         _ => PathClass::Device,
     }
+}
+
+/// Block devices by the kernel's names (Documentation/admin-guide/devices.txt), and memory.
+fn is_disk(name: &str) -> bool {
+    matches!(name, "disk" | "mapper" | "block" | "mem" | "kmem" | "port" | "rdisk")
+        || ["sd", "hd", "nvme", "vd", "xvd", "mmcblk", "dm-", "md", "loop", "rdisk"].iter().any(|prefix| {
+            name.strip_prefix(prefix)
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+        })
 }
 
 fn public_in_ssh(name: &str) -> bool {
@@ -809,7 +849,7 @@ fn vital_of(facts: &dyn Facts, path: &AbsPath, recursive: bool, class: PathClass
     if path.name() == Some(".git") {
         return Vital::GitDir;
     }
-    if class == PathClass::Device && path.components().next() == Some("dev") {
+    if matches!(class, PathClass::Device | PathClass::Disk) && path.components().next() == Some("dev") {
         return Vital::Disk;
     }
     let mut parts = path.components();

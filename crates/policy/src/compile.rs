@@ -1,12 +1,15 @@
 //! From policy text to compiled policy: validated strictly, sorted into one shard an effect kind.
 
 use crate::check::{Parsed, examine};
+use crate::memory::Named;
 use crate::{Layer, PolicyError, SCHEMA, Severity, Sources};
 use cedar_policy::proto::traits::Protobuf;
 use cedar_policy::{Policy, PolicyId, PolicySet};
 use model::EffectKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// Permit or forbid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +55,52 @@ pub(crate) struct Brief {
     pub(crate) unconditional: bool,
     pub(crate) reason: String,
     pub(crate) instead: Option<String>,
+    /// The facts that its conditions name; `None` when it looks at more than single facts.
+    pub(crate) names: Option<Vec<String>>,
 }
 
 /// The rules of one kind of effect. The Cedar policies are named by their place in `rules`.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) rules: Vec<Brief>,
-    pub(crate) policies: PolicySet,
+    policies: OnceLock<PolicySet>,
+    /// The policies in their stored form, until they are needed.
+    stored: Vec<u8>,
+}
+
+impl Shard {
+    /// A shard whose policies are at hand.
+    pub(crate) fn whole(rules: Vec<Brief>, policies: PolicySet) -> Self {
+        Self { rules, policies: OnceLock::from(policies), stored: Vec::new() }
+    }
+
+    /// A shard whose policies are decoded when they are needed; the caller has checked that the bytes are the ones
+    /// that were encoded from validated policies.
+    pub(crate) fn stored(rules: Vec<Brief>, stored: Vec<u8>) -> Self {
+        Self { rules, policies: OnceLock::new(), stored }
+    }
+
+    /// The policies.
+    ///
+    /// # Errors
+    /// [`PolicyError::Request`] when their stored form cannot be decoded.
+    pub(crate) fn policies(&self) -> Result<&PolicySet, PolicyError> {
+        if let Some(policies) = self.policies.get() {
+            return Ok(policies);
+        }
+        let decoded = PolicySet::decode_unchecked(self.stored.as_slice())
+            .map_err(|e| PolicyError::Request(e.to_string()))?;
+        Ok(self.policies.get_or_init(|| decoded))
+    }
+
+    /// The facts that its rules name.
+    pub(crate) fn names(&self) -> Named {
+        let none = Named::Only(BTreeSet::new());
+        self.rules.iter().fold(none, |all, rule| match &rule.names {
+            Some(names) => all.and(&Named::Only(names.iter().cloned().collect())),
+            None => Named::All,
+        })
+    }
 }
 
 /// Compiled policy: valid, and ready to judge or to be kept in a file.
@@ -120,11 +162,15 @@ fn shard(kind: EffectKind, parsed: &[Parsed]) -> Result<Shard, PolicyError> {
             unconditional: one.rule.unconditional,
             reason: one.rule.reason.clone(),
             instead: one.rule.instead.clone(),
+            names: match Named::of(&one.form) {
+                Named::All => None,
+                Named::Only(names) => Some(names.into_iter().collect()),
+            },
         });
     }
     // What the snapshot gives back must be what was compiled here, so the form is checked while it can be refused.
     policies.encode().map_err(|e| encode(&e))?;
-    Ok(Shard { rules, policies })
+    Ok(Shard::whole(rules, policies))
 }
 
 impl Compiled {

@@ -3,13 +3,15 @@
 use crate::compile::{Brief, Compiled, Shard, index};
 use crate::grant::{Grant, GrantScope};
 use crate::ladder::{Rung, Stages};
+use crate::memory::{self, Kept, Memory, Named};
 use crate::request::{Conceded, Question};
 use crate::verdict::{EffectResult, Verdict};
 use crate::{Layer, PolicyError, Preset, Snapshot, Sources, compile};
 use cedar_policy::{Authorizer, Decision, Entities};
 use model::{Effect, EffectKind, Needs, Offers, VerdictKind};
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What is known of the session that makes the call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,8 +36,9 @@ pub struct Subject {
 pub struct Policy {
     shards: Vec<OnceLock<Shard>>,
     snapshot: Option<Snapshot>,
-    authorizer: Authorizer,
-    entities: Entities,
+    /// Cedar itself, begun when it is first asked.
+    cedar: OnceLock<(Authorizer, Entities)>,
+    memory: Option<Mutex<Memory>>,
 }
 
 impl std::fmt::Debug for Policy {
@@ -58,7 +61,20 @@ impl From<Snapshot> for Policy {
 
 impl Policy {
     fn new(shards: Vec<OnceLock<Shard>>, snapshot: Option<Snapshot>) -> Self {
-        Self { shards, snapshot, authorizer: Authorizer::new(), entities: Entities::empty() }
+        Self { shards, snapshot, cedar: OnceLock::new(), memory: None }
+    }
+
+    /// Keeps answers at `path`, beside the snapshot, so that the next process need not ask again. Only a policy from a
+    /// snapshot has the digest by which its answers are told from another's.
+    #[must_use]
+    pub fn remembering(mut self, path: &Path) -> Self {
+        self.memory = self.snapshot.is_some().then(|| Mutex::new(Memory::open(path)));
+        self
+    }
+
+    fn memory(&self) -> Option<(std::sync::MutexGuard<'_, Memory>, [u8; 32])> {
+        let key = self.snapshot.as_ref()?.key();
+        Some((self.memory.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner), key))
     }
 
     /// A preset with the floor, compiled here and now; for when there is no file to read.
@@ -128,6 +144,8 @@ pub struct Judge<'a> {
 /// One effect on its way up the ladder.
 struct Climb<'a> {
     question: Question,
+    /// The facts that the rules of its kind name.
+    named: Named,
     grants: Vec<usize>,
     shard: &'a Shard,
     answers: Vec<Option<Answer>>,
@@ -174,6 +192,9 @@ impl<'a> Judge<'a> {
                 break;
             }
         }
+        if let Some((mut memory, _)) = self.policy.memory() {
+            memory.keep();
+        }
         let verdict = self.verdict(&climbs, &which, &rungs, joint.as_ref());
         for climb in climbs {
             self.answers.insert((climb.question, climb.grants), climb.answers);
@@ -194,7 +215,8 @@ impl<'a> Judge<'a> {
         let key = (question, grants);
         let answers = self.answers.remove(&key).unwrap_or_else(|| vec![None; self.stages.slots()]);
         let (question, grants) = key;
-        Ok(Climb { question, grants, shard, answers, first: None, below: None })
+        let named = shard.names();
+        Ok(Climb { question, named, grants, shard, answers, first: None, below: None })
     }
 
     fn first(&self, climb: &mut Climb<'a>, rungs: &[Rung]) -> Result<(), PolicyError> {
@@ -243,9 +265,21 @@ impl<'a> Judge<'a> {
             approvals: u8::try_from(approvers.len()).unwrap_or(u8::MAX),
             approvers,
         };
+        let remembered = self.policy.memory().map(|(memory, policy)| {
+            let key = memory::key(&policy, &climb.named, &climb.question, self.subject, conceded);
+            (memory.find(&key), key)
+        });
+        if let Some((Some(kept), _)) = remembered {
+            return Ok(Answer {
+                permitted: kept.permitted,
+                rule: kept.rule.map(usize::from),
+                grant: None,
+                fixed: kept.fixed,
+            });
+        }
         let request = climb.question.request(self.subject, conceded)?;
-        let response =
-            self.policy.authorizer.is_authorized(&request, &climb.shard.policies, &self.policy.entities);
+        let (authorizer, entities) = self.policy.cedar.get_or_init(|| (Authorizer::new(), Entities::empty()));
+        let response = authorizer.is_authorized(&request, climb.shard.policies()?, entities);
         if let Some(error) = response.diagnostics().errors().next() {
             // A rule that cannot be evaluated neither permits nor forbids in Cedar; here it forbids everything.
             return Err(PolicyError::Request(error.to_string()));
@@ -258,6 +292,12 @@ impl<'a> Judge<'a> {
             |at: &usize| climb.shard.rules.get(*at).is_some_and(|r| r.forbids && r.unconditional);
         let rule = determining.min_by_key(|at| (!unconditional(at), *at));
         let fixed = !permitted && rule.as_ref().is_some_and(unconditional);
+        if let (Some((None, key)), Some((mut memory, _))) = (remembered, self.policy.memory()) {
+            let small = rule.map(u16::try_from);
+            if let Some(rule) = small.transpose().ok().filter(|r| *r != Some(u16::MAX)) {
+                memory.add(key, Kept { permitted, fixed, rule });
+            }
+        }
         Ok(Answer { permitted, rule, grant: None, fixed })
     }
 

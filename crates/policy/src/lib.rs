@@ -13,6 +13,7 @@ mod glob;
 mod grant;
 mod judge;
 mod ladder;
+mod memory;
 mod preset;
 mod request;
 mod restrict;

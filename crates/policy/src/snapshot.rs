@@ -7,7 +7,7 @@
 
 use crate::compile::{Brief, Compiled, Shard};
 use crate::{PolicyError, SnapshotError};
-use cedar_policy::PolicySet;
+
 use cedar_policy::proto::traits::Protobuf;
 use model::EffectKind;
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The version of the layout; a change of it makes older files be compiled again.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const MAGIC: &[u8; 8] = b"AMBITPOL";
 const KINDS: usize = EffectKind::ALL.len();
 const ENTRY: usize = 8 + 4 + 4 + SUM;
@@ -62,7 +62,7 @@ impl Compiled {
         for shard in &self.shards {
             let encode = |e: &dyn std::fmt::Display| PolicyError::Encode(e.to_string());
             let rules = postcard::to_stdvec(&shard.rules).map_err(|e| encode(&e))?;
-            let policies = shard.policies.encode().map_err(|e| encode(&e))?;
+            let policies = shard.policies()?.encode().map_err(|e| encode(&e))?;
             let both = [rules.as_slice(), policies.as_slice()].concat();
             let length = |n: usize| u32::try_from(n).map_err(|e| encode(&e));
             head.extend_from_slice(&((HEADER + SUM + body.len()) as u64).to_le_bytes());
@@ -139,6 +139,10 @@ impl Snapshot {
         Ok(Self { file, path: path.to_owned(), key, entries })
     }
 
+    pub(crate) fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
     /// The digest of the sources it was made from, to be compared with [`crate::Sources::digest`].
     #[must_use]
     pub fn digest(&self) -> String {
@@ -163,9 +167,7 @@ impl Snapshot {
             .ok_or_else(|| damaged(format!("the part for `{kind}` is too short")))?;
         let rules: Vec<Brief> = postcard::from_bytes(rules).map_err(|e| damaged(format!("`{kind}`: {e}")))?;
         // The sum above shows that these bytes are the ones that were encoded from validated policies.
-        let policies =
-            PolicySet::decode_unchecked(policies).map_err(|e| damaged(format!("`{kind}`: {e}")))?;
-        Ok(Shard { rules, policies })
+        Ok(Shard::stored(rules, policies.to_vec()))
     }
 }
 

@@ -178,7 +178,7 @@ fn a_damaged_snapshot_is_refused() -> Tested {
         bytes.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1);
         bytes
     };
-    assert!(matches!(open(&changed(8))?, Err(SnapshotError::Version { expected: 1, .. })));
+    assert!(matches!(open(&changed(8))?, Err(SnapshotError::Version { expected: 2, .. })));
     assert!(matches!(open(&changed(60))?, Err(SnapshotError::Damaged { .. })));
     // The last byte belongs to the last kind: others are still judged, that one is refused.
     let policy = Policy::from(open(&changed(bytes.len() - 1))??);
