@@ -4,6 +4,7 @@
 //! through the [`Facts`] trait; what policy decides comes out as a [`VerdictKind`] with its needs.
 
 mod call;
+mod class;
 mod effect;
 mod facts;
 mod host;
