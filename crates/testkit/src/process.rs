@@ -68,8 +68,12 @@ mod tests {
         let ended = run_bounded(&mut command, Duration::from_millis(400), &out, &err).unwrap();
         assert!(ended.timed_out && ended.exit_code.is_none() && ended.wall < Duration::from_secs(20));
         let pid = std::fs::read_to_string(&out).unwrap();
-        // Killed, though perhaps not reaped yet: a dead process has an empty command line.
-        let line = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
-        assert!(line.is_empty(), "the grandchild lives on");
+        // Killed, though it may not have been torn down or reaped yet: a dead process has an empty command line.
+        let path = format!("/proc/{}/cmdline", pid.trim());
+        let end = Instant::now() + Duration::from_secs(20);
+        while !std::fs::read(&path).unwrap_or_default().is_empty() {
+            assert!(Instant::now() < end, "the grandchild lives on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

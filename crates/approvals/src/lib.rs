@@ -1,0 +1,1 @@
+//! A person's consent: asked for, bound to one exact action, decided once.

@@ -1,0 +1,1 @@
+//! What a contained command may reach on the network: host rules, proxy and name server.

@@ -1,0 +1,1 @@
+//! Secrets: found, hidden from the model, lent to a process.

@@ -1,0 +1,1 @@
+//! The console and, later, the organisation: the ledger as pages.

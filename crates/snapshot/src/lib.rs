@@ -1,0 +1,1 @@
+//! What a call would lose, kept before it, and given back.
