@@ -2,7 +2,9 @@
 
 use crate::flow::Provenance;
 use crate::session::Marks;
-use model::{AbsPath, Environment, Facts, GitConfig, GitState, Host, Named, Resolved, TreeSize, Tri};
+use model::{
+    AbsPath, Environment, Facts, GitConfig, GitLoss, GitState, Host, Named, Resolved, TreeSize, Tri,
+};
 use std::collections::HashMap;
 
 /// Facts with a session's own doing on top.
@@ -67,8 +69,11 @@ impl Facts for Overlay<'_> {
     fn git_config(&self, dir: &AbsPath) -> GitConfig {
         self.facts.git_config(dir)
     }
-    fn git_dirty(&self, dir: &AbsPath) -> Tri {
-        self.facts.git_dirty(dir)
+    fn git_loss(&self, dir: &AbsPath, loss: GitLoss) -> Tri {
+        self.facts.git_loss(dir, loss)
+    }
+    fn git_pushed(&self, dir: &AbsPath) -> Tri {
+        self.facts.git_pushed(dir)
     }
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize> {
         self.facts.tree_size(path)

@@ -55,6 +55,8 @@ pub fn read_call(tool: &Tool, cwd: &AbsPath, facts: &dyn Facts, table: &Table, c
             allowlisted: true,
             carries_sensitive: false,
             carries_data: true,
+            environment: Environment::Unknown,
+            configured: false,
         })],
         Tool::Delegate { .. } | Tool::Internal { .. } => Vec::new(),
         Tool::Mcp { server, name, .. } => calls(server, name, facts, config),
@@ -113,6 +115,8 @@ fn fetch(url: &str, facts: &dyn Facts) -> Action {
         port: host.as_ref().and_then(|(_, p)| *p),
         method: FetchMethod::Get,
         allowlisted: host.as_ref().is_some_and(|(h, _)| facts.allowed_host(h)),
+        environment: host.as_ref().map_or(Environment::Unknown, |(h, _)| facts.environment(&Named::Host(h))),
+        configured: false,
         carries_sensitive: false,
         // A long query may carry anything; a short one can hardly.
         carries_data: url.split_once('?').is_some_and(|(_, query)| query.len() > 200),

@@ -2,7 +2,7 @@
 //!
 //! "Unknown" is an answer of its own everywhere: it is never the same as "harmless".
 
-use crate::{AbsPath, Host};
+use crate::{AbsPath, GitConfig, GitLoss, Host};
 use serde::{Deserialize, Serialize};
 
 /// Yes, no, or not known.
@@ -160,26 +160,6 @@ pub enum Named<'a> {
     Other(&'a str),
 }
 
-/// What a repository's own git configuration would make git run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct GitConfig {
-    /// Whether the configuration could be read. When not, nothing else here may be relied on.
-    pub known: bool,
-    /// Keys (lower case) whose values name programs: `core.fsmonitor`, `diff.external`, `filter.x.clean`,
-    /// `core.sshcommand`, `credential.helper`, `core.pager`, `core.hookspath` …, from the repository's own files.
-    pub programs: Vec<(String, String)>,
-    /// Aliases: name to text.
-    pub aliases: Vec<(String, String)>,
-    /// Names of hooks that are present and executable in the hooks directory.
-    pub hooks: Vec<String>,
-    /// Remotes: name to URL.
-    pub remotes: Vec<(String, String)>,
-    /// The branch that is checked out.
-    pub branch: Option<String>,
-    /// The work tree's root.
-    pub root: Option<AbsPath>,
-}
-
 /// What must be known of the machine. Implementations run no program and keep a time budget.
 pub trait Facts {
     /// The project's root: edits inside it are what the person asked for.
@@ -196,8 +176,14 @@ pub trait Facts {
     fn git_state(&self, path: &AbsPath) -> GitState;
     /// The configuration of the repository that holds `dir`.
     fn git_config(&self, dir: &AbsPath) -> GitConfig;
-    /// Whether the work tree that holds `dir` has changes that no commit holds. Looks at every tracked file.
-    fn git_dirty(&self, _dir: &AbsPath) -> Tri {
+    /// Whether a command in the repository that holds `dir` would lose something of this kind. `No` is said only when all
+    /// that could be lost was looked at.
+    fn git_loss(&self, _dir: &AbsPath, _loss: GitLoss) -> Tri {
+        Tri::Unknown
+    }
+    /// Whether the commit that is checked out is reached by a branch of a remote, as far as the repository's own notes of
+    /// its remotes tell. A push to an address that no remote has leaves no note.
+    fn git_pushed(&self, _dir: &AbsPath) -> Tri {
         Tri::Unknown
     }
     /// How much lies beneath a directory, or the size of a file.

@@ -7,6 +7,8 @@ mod call;
 mod class;
 mod effect;
 mod facts;
+mod git;
+mod glob;
 mod host;
 mod path;
 mod place;
@@ -18,9 +20,9 @@ pub use effect::{
     PersistFacts, PushFacts, QueryClass, QueryFacts, RefFacts, RemotePlace, RepoFacts, RevealFacts, RunFacts,
     SecretFacts, ServiceFacts, SignalFacts, Span, Surface, TamperFacts, Task, ToolFacts, Verb,
 };
-pub use facts::{
-    AsWritten, Environment, Facts, FileKind, GitConfig, GitState, Named, Resolved, TreeSize, Tri,
-};
+pub use facts::{AsWritten, Environment, Facts, FileKind, GitState, Named, Resolved, TreeSize, Tri};
+pub use git::{GitConfig, GitLoss};
+pub use glob::matches;
 pub use host::{Host, HostZone};
 pub use path::{AbsPath, PathError};
 pub use place::{PathClass, PathFacts, PathTarget, Vital, Zone, path_facts};

@@ -1,9 +1,8 @@
 //! `ambit.toml`: facts about the organisation that rules speak of. Data, not rules.
 
 use crate::ConfigError;
-use crate::glob::matches;
 use crate::source::position;
-use model::{EffectKind, Environment, Host, Named, Verb};
+use model::{EffectKind, Environment, Host, Named, Verb, matches};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

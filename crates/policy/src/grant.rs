@@ -1,7 +1,6 @@
 //! What a person granted to a session: consent given beforehand, for one exact action or for a template of it.
 
-use crate::glob::matches;
-use model::{Action, Effect, RemotePlace};
+use model::{Action, Effect, RemotePlace, matches};
 use serde::{Deserialize, Serialize};
 
 /// Which effects a grant is for.

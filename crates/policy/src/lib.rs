@@ -9,7 +9,6 @@ mod check;
 mod compile;
 mod config;
 mod error;
-mod glob;
 mod grant;
 mod judge;
 mod ladder;
@@ -29,7 +28,7 @@ pub use config::{
     Preset, READ_HOSTS, WorkspaceDirs,
 };
 pub use error::{CaseError, ConfigError, PolicyError, SnapshotError};
-pub use glob::matches;
+
 pub use grant::{Grant, GrantScope};
 pub use judge::{Judge, Policy, Subject};
 pub use preset::{SCHEMA, floor_sources, preset_sources};

@@ -150,6 +150,8 @@ mod tests {
             allowlisted: false,
             carries_sensitive: false,
             carries_data: false,
+            environment: model::Environment::Local,
+            configured: false,
         };
         let actions = [
             Action::Discard(model::RepoFacts {
@@ -166,6 +168,9 @@ mod tests {
             }),
             Action::Push(model::PushFacts {
                 remote: String::new(),
+                host: String::new(),
+                environment: model::Environment::Local,
+                own: false,
                 known: Tri::No,
                 reference: String::new(),
                 force: false,

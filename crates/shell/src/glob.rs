@@ -1,5 +1,7 @@
 //! Patterns of file names and values, as far as they are needed here.
 
+use model::matches;
+
 /// Where the pattern in an unquoted text begins, if it has one. `closes`: whether a `]` follows anywhere in the word.
 pub(crate) fn start(text: &str, closes: bool) -> Option<usize> {
     text.char_indices().find(|(_, c)| matches!(c, '*' | '?') || (*c == '[' && closes)).map(|(at, _)| at)
@@ -63,39 +65,6 @@ pub(crate) fn trim(text: &str, pattern: &str, suffix: bool, longest: bool) -> Op
     Some(text.to_owned())
 }
 
-/// Whether a whole text matches a pattern of `*`, `?` and literal characters. Linear in text times stars.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some('?') => {
-                p += 1;
-                t += 1;
-            }
-            Some(c) if text.get(t) == Some(c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    p = at + 1;
-                    t = from + 1;
-                    star = Some((at, t));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(p..).is_some_and(|rest| rest.iter().all(|c| *c == '*'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +77,5 @@ mod tests {
         assert_eq!(trim("a/b/c.txt", "/*", true, true).as_deref(), Some("a"));
         assert_eq!(trim("c.txt", ".txt", true, false).as_deref(), Some("c"));
         assert_eq!(trim("c.txt", ".py", true, false).as_deref(), Some("c.txt"));
-    }
-
-    #[test]
-    fn matches_whole() {
-        assert!(matches("a*b?c", "axxbyc"));
-        assert!(!matches("a*b", "abc"));
-        assert!(matches("*", ""));
     }
 }

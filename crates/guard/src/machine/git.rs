@@ -4,7 +4,7 @@
 use bstr::{BStr, ByteSlice};
 use gix_index::entry::Stat;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use model::{AbsPath, GitConfig, GitState, Tri};
+use model::{AbsPath, GitConfig, GitLoss, GitState, Tri};
 use std::path::{Path, PathBuf};
 
 /// Indexes larger than this are not read: their state is unknown.
@@ -116,6 +116,14 @@ impl Repository {
             !file.is_ok_and(|f| same(&e.stat, f.as_std()))
         });
         if changed { Tri::Yes } else { Tri::Unknown }
+    }
+
+    /// Whether a command would lose something of this kind.
+    pub(crate) fn loss(&mut self, loss: GitLoss, _deadline: std::time::Instant) -> Tri {
+        match loss {
+            GitLoss::Worktree => self.dirty(),
+            GitLoss::Untracked { .. } | GitLoss::Stash => Tri::Unknown,
+        }
     }
 
     /// The repository's own configuration.

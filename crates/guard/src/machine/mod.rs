@@ -8,7 +8,7 @@ use crate::rails::Rails;
 use crate::session::{Marks, Session};
 use git::Repository;
 use model::{
-    AbsPath, Environment, Facts, FileKind, GitConfig, GitState, Host, Named, Resolved, TreeSize, Tri,
+    AbsPath, Environment, Facts, FileKind, GitConfig, GitLoss, GitState, Host, Named, Resolved, TreeSize, Tri,
 };
 use policy::Config;
 use std::cell::RefCell;
@@ -183,11 +183,11 @@ impl Facts for Machine<'_> {
         }
         self.with_repository(dir, Repository::config).unwrap_or_default()
     }
-    fn git_dirty(&self, dir: &AbsPath) -> Tri {
+    fn git_loss(&self, dir: &AbsPath, loss: GitLoss) -> Tri {
         if !self.in_time() {
             return Tri::Unknown;
         }
-        self.with_repository(dir, Repository::dirty).unwrap_or_default()
+        self.with_repository(dir, |r| r.loss(loss, self.deadline)).unwrap_or_default()
     }
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize> {
         if !self.in_time() {

@@ -80,7 +80,7 @@ fn what_a_repository_would_make_git_run() {
         let config = m.git_config(&root);
         assert!(config.known && config.programs.is_empty() && config.hooks.is_empty());
         assert_eq!(config.branch.as_deref(), Some("topic"));
-        assert_eq!(m.git_dirty(&root), Tri::Yes);
+        assert_eq!(m.git_loss(&root, GitLoss::Worktree), Tri::Yes);
     });
     let mut text = std::fs::read_to_string(root.as_std().join(".git/config")).unwrap();
     text.push_str(

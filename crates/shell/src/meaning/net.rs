@@ -1,7 +1,7 @@
 //! Hosts and URLs in commands.
 
 use crate::context::Context;
-use model::{Action, FetchMethod, Host, HostZone, NetFacts, RevealFacts, Span};
+use model::{Action, Environment, FetchMethod, Host, HostZone, Named, NetFacts, RevealFacts, Span};
 use programs::Field;
 
 /// What is known of traffic besides its host.
@@ -118,6 +118,8 @@ impl Context<'_> {
             allowlisted: host.is_some_and(|h| self.facts.allowed_host(h)),
             carries_sensitive: traffic.sensitive,
             carries_data: traffic.data,
+            environment: host.map_or(Environment::Unknown, |h| self.facts.environment(&Named::Host(h))),
+            configured: false,
         }
     }
 

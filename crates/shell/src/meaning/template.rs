@@ -67,13 +67,14 @@ impl Context<'_> {
             }
             EffectKind::Discard => {
                 let git = self.repository();
+                let what = f.text("what");
                 Action::Discard(RepoFacts {
                     repository: git.root.map_or_else(
                         || self.cwd().map(ToString::to_string).unwrap_or_default(),
                         |root| root.to_string(),
                     ),
-                    what: f.text("what"),
-                    dirty: self.worktree_dirty(),
+                    dirty: self.losable(&what, true),
+                    what,
                     in_workspace: self.in_workspace(),
                 })
             }
@@ -280,6 +281,9 @@ impl Context<'_> {
         };
         PushFacts {
             remote,
+            host: String::new(),
+            environment: Environment::Unknown,
+            own: false,
             known,
             protected: name.map_or(Tri::Unknown, |n| self.facts.protected_branch(&n).into()),
             reference,

@@ -3,7 +3,7 @@
 use super::git_config::{VERIFIES, given, hooks, touches};
 use crate::context::Context;
 use crate::meaning::{Call, Touch, Traffic, host_path, opaque, place};
-use model::{Action, FetchMethod, GitConfig, Host, Origin, PathTarget, RunFacts, Task};
+use model::{Action, FetchMethod, GitConfig, GitLoss, Host, Origin, PathTarget, RunFacts, Task, Tri};
 use programs::{Field, Role};
 
 impl Context<'_> {
@@ -15,11 +15,18 @@ impl Context<'_> {
         }
     }
 
-    /// Whether there is uncommitted work in the repository that holds the working directory.
-    pub(crate) fn worktree_dirty(&self) -> model::Tri {
+    /// Whether the repository that holds the working directory has anything of this kind to lose: `worktree`,
+    /// `untracked`, `stash`. Of branches, commits and reflogs nobody knows what they are worth.
+    pub(crate) fn losable(&self, what: &str, ignored: bool) -> Tri {
+        let loss = match what {
+            "worktree" => GitLoss::Worktree,
+            "untracked" => GitLoss::Untracked { ignored },
+            "stash" => GitLoss::Stash,
+            _ => return Tri::Unknown,
+        };
         match self.cwd() {
-            Some(dir) if self.remote.is_none() => self.facts.git_dirty(dir),
-            _ => model::Tri::Unknown,
+            Some(dir) if self.remote.is_none() => self.facts.git_loss(dir, loss),
+            _ => Tri::Unknown,
         }
     }
 

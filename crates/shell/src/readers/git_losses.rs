@@ -107,7 +107,7 @@ fn discard(cx: &mut Context<'_>, call: &Call, what: &str) {
             .root
             .map_or_else(|| cx.cwd().map(ToString::to_string).unwrap_or_default(), |r| r.to_string()),
         what: what.to_owned(),
-        dirty: cx.worktree_dirty(),
+        dirty: cx.losable(what, true),
         in_workspace: cx.in_workspace(),
     };
     cx.emit(Action::Discard(facts), call.span());
