@@ -6,7 +6,7 @@ cd "$(dirname -- "$0")/.."
 
 program=${AMBIT:-$(sh scripts/release.sh)}
 cargo build --locked --quiet -p testkit --bins
-cargo build --locked --quiet --release -p policy -p ledger --examples
+cargo build --locked --quiet --release -p guard -p policy -p ledger --examples
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -18,8 +18,11 @@ else
     echo 'bench: no other guard to be had here to measure beside' >&2
 fi
 cargo run --locked --quiet -p testkit --bin bench -- "$program" $other
+mkdir "$scratch/project" && git -C "$scratch/project" init -q
+printf '\nTargets: p99 0.5 ms a command, 1 ms with facts, 50 ms for what is padded or broken:\n'
+target/release/examples/judging "$scratch/project"
 printf '\nPolicy alone:\n'
 target/release/examples/policy_bench "$scratch/policy"
 target/release/examples/policy_bench "$scratch/policy"
-printf '\nThe ledger alone:\n'
+printf '\nThe ledger alone (targets: 20,000 records/s appended, 1,000,000 records/s verified on a core):\n'
 target/release/examples/ledger_bench

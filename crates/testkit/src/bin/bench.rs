@@ -1,7 +1,6 @@
 //! `bench AMBIT`: measures the program AMBIT against the numbers that the design holds it to, on this machine, and prints
 //! each beside its target. What this version does not have is named too.
 
-use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -13,7 +12,8 @@ const CALLS: usize = 1000;
 /// Calls before the first that counts: compiled policy and files are in memory then, as in a session.
 const WARM: usize = 50;
 
-/// Commands as agents give them, from the smallest to long ones.
+/// Commands as agents give them, from the smallest to long ones; the first [`FREE`] are let through, most others are
+/// asked about or denied, and wait for the disk.
 const COMMANDS: [&str; 12] = [
     "git status --short",
     "ls -la src && cat README.md | head -20",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 12] = [
     "cat <<'END' > notes.md\n# Notes\nseveral lines\nof text\nEND\ncat notes.md",
 ];
 
+/// How many of the commands are let through at once.
+const FREE: usize = 4;
+
 fn main() -> ExitCode {
     let Some(program) = std::env::args_os().nth(1).and_then(|p| std::fs::canonicalize(p).ok()) else {
         eprintln!("usage: bench AMBIT, where AMBIT is the release program; `make bench` builds it");
@@ -41,17 +44,30 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     row("what", "target", "here", "");
-    let mut start = times(CALLS, || {
-        let _ = sandbox.command("/bin/true").status();
-    });
-    row("starting any process at all (/bin/true)", "", &shown(&mut start), "");
-    let mut hook = hook_calls(&sandbox, &program);
+    // Turn by turn, so that whatever else the machine does falls on all of them alike.
+    let mut bare = Vec::new();
+    let mut hook = Calls::new(&sandbox, &program, "bench");
+    let mut allowed = Calls::new(&sandbox, &program, "allowed");
+    let (mut any, mut free) = (Vec::new(), Vec::new());
+    for n in 0..WARM + CALLS {
+        let start = Instant::now();
+        let _ = sandbox.command("/bin/true").stdin(Stdio::piped()).stdout(Stdio::piped()).output();
+        let (true_took, any_took) = (start.elapsed(), hook.one(COMMANDS[n % COMMANDS.len()]));
+        let free_took = allowed.one(COMMANDS[n % FREE]);
+        if n >= WARM {
+            bare.push(true_took);
+            any.push(any_took);
+            free.push(free_took);
+        }
+    }
+    row("starting any process at all (/bin/true)", "", &shown(&mut bare), "");
     row(
         "one hook call, whole process",
         "median 3 ms, p99 10 ms",
-        &shown(&mut hook),
-        &verdict(&mut hook, 3.0, 10.0),
+        &shown(&mut any),
+        &verdict(&mut any, 3.0, 10.0),
     );
+    row("of these, calls that are let through", "", &shown(&mut free), "");
     if let Some(other) = std::env::args_os().nth(2) {
         let mut beside = other_guard(&sandbox, Path::new(&other));
         row("the same of cc-safety-net 2.4.5, same run", "", &shown(&mut beside), "");
@@ -72,9 +88,6 @@ fn main() -> ExitCode {
         ),
         None => row("its memory at most", "30 MB", "not measured: no /usr/bin/time here", ""),
     }
-    let mut judged = judging(&sandbox, &program);
-    let here = format!("median {:.2} ms, slowest {:.2} ms", share(&mut judged, 50), share(&mut judged, 99));
-    row("judging one command in process (means)", "p99 0.5 ms", &here, &verdict(&mut judged, 0.5, 0.5));
     for (what, target) in [
         ("start of a contained command", "8 ms over the bare one"),
         ("scanning 20 KB of output for secrets", "0.1 ms warm, 10 ms cold"),
@@ -91,20 +104,6 @@ fn row(what: &str, target: &str, here: &str, verdict: &str) {
     println!("{}", line.trim_end());
 }
 
-/// How long each of `count` runs takes, after a few that do not count.
-fn times(count: usize, mut run: impl FnMut()) -> Vec<Duration> {
-    for _ in 0..WARM {
-        run();
-    }
-    (0..count)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed()
-        })
-        .collect()
-}
-
 fn share(times: &mut [Duration], percent: usize) -> f64 {
     times.sort_unstable();
     times.get(times.len() * percent / 100).map_or(0.0, |t| t.as_secs_f64() * 1000.0)
@@ -119,58 +118,79 @@ fn verdict(times: &mut [Duration], median: f64, p99: f64) -> String {
     if holds { "holds".to_owned() } else { "MISSED".to_owned() }
 }
 
-/// Whole hook processes, with payloads as the agent sends them, each a call of its own in one session.
-fn hook_calls(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
-    let mut number = 0;
-    times(CALLS, || {
-        let command = COMMANDS[number % COMMANDS.len()];
-        let id = format!("toolu_bench{number}");
-        number += 1;
-        let payload =
-            HookPayload::before_bash(command).in_dir(sandbox.work()).of_session("bench").as_call(&id);
-        let mut child = hook(sandbox, program).spawn().expect("the hook starts");
+/// Whole hook processes in one session, with payloads as the agent sends them, each a call of its own.
+struct Calls<'a> {
+    sandbox: &'a Sandbox,
+    program: &'a Path,
+    session: String,
+    number: usize,
+}
+
+impl<'a> Calls<'a> {
+    fn new(sandbox: &'a Sandbox, program: &'a Path, session: &str) -> Self {
+        Self { sandbox, program, session: session.to_owned(), number: 0 }
+    }
+
+    /// How long the hook takes for this command.
+    fn one(&mut self, command: &str) -> Duration {
+        self.number += 1;
+        let payload = HookPayload::before_bash(command)
+            .in_dir(self.sandbox.work())
+            .of_session(&self.session)
+            .as_call(&format!("toolu_{}_{}", self.session, self.number));
+        let start = Instant::now();
+        let mut child = hook(self.sandbox, self.program).spawn().expect("the hook starts");
         child.stdin.take().expect("its input").write_all(&payload.bytes()).expect("it reads its payload");
         let output = child.wait_with_output().expect("the hook ends");
+        let took = start.elapsed();
         assert!(
             output.status.success() && output.stdout.starts_with(b"{"),
             "the hook gave no answer to `{command}`"
         );
-    })
+        took
+    }
+
+    /// The same for a write to a file that the session has not named before.
+    fn write(&mut self) -> Duration {
+        let command = format!("echo x > grown-{}.txt", self.number);
+        self.one(&command)
+    }
 }
 
 /// Another guard's hook with the same payloads, for the ratio in one run.
 fn other_guard(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
-    let mut number = 0;
-    times(60, || {
+    let one = |number: usize| {
         let payload = HookPayload::before_bash(COMMANDS[number % COMMANDS.len()]).in_dir(sandbox.work());
-        number += 1;
         let mut command = sandbox.command(program);
         command.args(["hook", "--claude-code"]);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let start = Instant::now();
         let mut child = command.spawn().expect("the other guard starts");
         let _ = child.stdin.take().expect("its input").write_all(&payload.bytes());
         let _ = child.wait();
-    })
+        start.elapsed()
+    };
+    (0..60).map(one).collect()
 }
 
-/// By how many percent the median call is slower after 10,000 calls of one session that each wrote a file of its own.
+/// By how many percent the median call of a session that has made 10,000 calls, each a write to a file of its own, is
+/// slower than that of a new session. The two take turns, so that the machine's other work falls on both.
 fn growth(sandbox: &Sandbox, program: &Path) -> f64 {
-    let mut number = 0;
-    let mut call = || {
-        let payload = HookPayload::before_bash(&format!("echo x > grown-{number}.txt"))
-            .in_dir(sandbox.work())
-            .of_session("growing")
-            .as_call(&format!("toolu_grow{number}"));
-        number += 1;
-        let mut child = hook(sandbox, program).spawn().expect("the hook starts");
-        child.stdin.take().expect("its input").write_all(&payload.bytes()).expect("it reads its payload");
-        let output = child.wait_with_output().expect("the hook ends");
-        assert!(output.status.success(), "the hook gave no answer");
-    };
-    let mut first = times(500, &mut call);
-    (0..9_000).for_each(|_| call());
-    let mut last = times(500, &mut call);
+    let (mut old, mut new) = (Calls::new(sandbox, program, "old"), Calls::new(sandbox, program, "new"));
+    (0..10_000).for_each(|_| {
+        old.write();
+    });
+    let mut pairs: Vec<(Duration, Duration)> = Vec::new();
+    for n in 0..500 {
+        // A new session stays one only so long.
+        if n % 50 == 0 {
+            new = Calls::new(sandbox, program, &format!("new{n}"));
+            new.write();
+        }
+        pairs.push((new.write(), old.write()));
+    }
+    let (mut first, mut last): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     (share(&mut last, 50) / share(&mut first, 50) - 1.0) * 100.0
 }
 
@@ -192,35 +212,4 @@ fn hook(sandbox: &Sandbox, program: &Path) -> Command {
     command.args(["hook", "claude-code"]).env("CLAUDE_PROJECT_DIR", sandbox.work());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
-}
-
-/// The mean for each of the commands, judged many times by one process; no two calls are the same, so that nothing
-/// is answered from memory. What starting the process costs is measured with no call at all and taken off.
-fn judging(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
-    let empty = batch(sandbox, program, "");
-    let many = COMMANDS.iter().map(|command| {
-        let lines: String = (0..CALLS)
-            .map(|n| json!({"id": n, "tool": "Bash", "input": {"command": format!("{command}\ncat part{n}.txt")}}))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        batch(sandbox, program, &lines).saturating_sub(empty) / u32::try_from(CALLS).expect("a small number")
-    });
-    many.collect()
-}
-
-/// How long one process takes to judge these lines.
-fn batch(sandbox: &Sandbox, program: &Path, lines: &str) -> Duration {
-    let file = sandbox.write_home("lines.jsonl", lines);
-    let start = Instant::now();
-    let input = std::fs::File::open(file).expect("the lines just written");
-    let run = sandbox
-        .command(program)
-        .args(["check", "--batch"])
-        .stdin(input)
-        .output()
-        .expect("ambit check starts");
-    let wall = start.elapsed();
-    let answers = run.stdout.iter().filter(|b| **b == b'\n').count();
-    assert_eq!(answers, lines.lines().count(), "{}", String::from_utf8_lossy(&run.stderr));
-    wall
 }
