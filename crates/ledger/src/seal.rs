@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use memchr::memmem;
 
 use crate::error::{LedgerError, Result, io_error};
 use crate::files::{LockFile, Paths, length, make_dir, open_read, open_rw, write_whole};
@@ -238,8 +239,10 @@ pub(crate) fn checkpoints(paths: &Paths) -> Result<Vec<Line>> {
     let text = String::from_utf8_lossy(&bytes);
     let (mut out, mut offset, mut rest) = (Vec::new(), 0_u64, text.as_ref());
     while !rest.is_empty() {
-        let middle = rest.find("\n\n\u{2014} ");
-        let end = middle.and_then(|middle| Some(middle + 2 + rest.get(middle + 2..)?.find("\n\n")? + 2));
+        let middle = memmem::find(rest.as_bytes(), "\n\n\u{2014} ".as_bytes());
+        let end = middle.and_then(|middle| {
+            Some(middle + 2 + memmem::find(rest.as_bytes().get(middle + 2..)?, b"\n\n")? + 2)
+        });
         let end = end.unwrap_or(rest.len());
         let note = rest.get(..end.saturating_sub(1)).and_then(|note| note.parse().ok());
         out.push(Line { offset, note });
