@@ -1,4 +1,3 @@
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
 //! A person's consent: asked for, bound to one exact action, decided by those who may, used once.
 //!
 //! No daemon and no lock: a request is a directory of files ([`Store`]), each made whole and exclusively. What was

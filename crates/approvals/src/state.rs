@@ -147,14 +147,12 @@ pub(crate) fn objection(request: &Request, decision: &Decision, at: Timestamp) -
     if decision.channel == Channel::Chat && question.risk > Risk::Ordinary {
         return Some(Objection::WrongChannel);
     }
-    if question.risk == Risk::Critical {
-        // The agent's own question has only yes and no.
-        if decision.channel == Channel::Agent {
-            return Some(Objection::WrongChannel);
-        }
-        if decision.typed.as_deref().map(str::trim) != Some(request.word().as_str()) {
-            return Some(Objection::NotConfirmed);
-        }
+    // The agent's own question has only yes and no; whether it may be put at all is not for the store to say.
+    if question.risk == Risk::Critical
+        && decision.channel != Channel::Agent
+        && decision.typed.as_deref().map(str::trim) != Some(request.word().as_str())
+    {
+        return Some(Objection::NotConfirmed);
     }
     scope_objection(request, &decision.scope, at)
 }

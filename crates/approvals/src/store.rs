@@ -215,6 +215,11 @@ impl Store {
         let Some(bytes) = files::read(&dir.join("request.json"))? else { return Ok(None) };
         let request: Request = serde_json::from_slice(&bytes)
             .map_err(|e| ApprovalError::RequestDamaged { id: id.to_string(), why: e.to_string() })?;
+        // A field renamed to what nobody reads would change nothing that is checked, and is a change all the same.
+        if serde_json::to_vec(&request).ok().as_ref() != Some(&bytes) {
+            let why = "it is not written as Ambit writes it".to_owned();
+            return Err(ApprovalError::RequestDamaged { id: id.to_string(), why });
+        }
         request.check(id)?;
         let mut entries: Vec<Entry> = Vec::new();
         for seq in 1..=MOST_ENTRIES {
@@ -227,6 +232,9 @@ impl Store {
     fn checked(&self, request: &Request, last: Option<&Entry>, seq: u32, bytes: &[u8]) -> Result<Entry> {
         let bad = |why: String| ApprovalError::EntryDamaged { id: request.id.to_string(), seq, why };
         let entry: Entry = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+        if serde_json::to_vec(&entry).ok().as_deref() != Some(bytes) {
+            return Err(bad("it is not written as Ambit writes it".to_owned()));
+        }
         if entry.seq != seq || entry.before != before(request, last)? {
             return Err(bad("it does not follow the one before it".to_owned()));
         }

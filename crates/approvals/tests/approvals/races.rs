@@ -1,7 +1,4 @@
 //! Many people, calls and clocks at once, some of them killed: no call runs without exactly one consent of its own.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::{after, exact, simple, start};
 use approvals::{Channel, Choice, Decision, State, Store, Use, What};
-use common::{after, exact, simple, start};
 
 const DIRECTORY: &str = "APPROVALS_TEST_DIRECTORY";
 const NAME: &str = "APPROVALS_TEST_NAME";
@@ -79,7 +76,7 @@ fn child() {
 
 fn spawn(dir: &Path, name: u64, count: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "child", "--nocapture"])
+        .args(["--ignored", "--exact", "races::child", "--nocapture"])
         .env(DIRECTORY, dir)
         .env(NAME, name.to_string())
         .env(COUNT, count.to_string())

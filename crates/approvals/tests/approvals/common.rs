@@ -1,6 +1,4 @@
 //! What the tests ask about.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
