@@ -181,6 +181,9 @@ impl Vital {
 pub struct PathFacts {
     /// The path.
     pub target: PathTarget,
+    /// The path as it was named, where a symbolic link on it leads to `target`: deleting takes the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<AbsPath>,
     /// Where it lies.
     pub zone: Zone,
     /// What class of file it is.
@@ -223,6 +226,7 @@ pub fn path_facts(facts: &dyn Facts, target: PathTarget, recursive: bool) -> Pat
                 made_by_session: facts.made_by_session(&resolved.path),
                 recursive,
                 size: None,
+                named: (resolved.path != path).then_some(path),
                 target: PathTarget::Known(resolved.path),
             }
         }
@@ -239,11 +243,13 @@ pub fn path_facts(facts: &dyn Facts, target: PathTarget, recursive: bool) -> Pat
                 made_by_session: facts.made_by_session(&base),
                 recursive,
                 size: None,
+                named: None,
                 target: PathTarget::Under { base, pattern, may_escape },
             }
         }
         PathTarget::Unknown(text) => PathFacts {
             target: PathTarget::Unknown(text),
+            named: None,
             zone: Zone::Unknown,
             class: PathClass::Source,
             vital: Vital::None,

@@ -161,6 +161,7 @@ mod tests {
                 in_workspace: true,
             }),
             Action::Rewrite(model::RefFacts {
+                repository: String::new(),
                 reference: String::new(),
                 history: false,
                 protected: false,

@@ -100,6 +100,9 @@ pub struct RepoFacts {
 /// A ref that is changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefFacts {
+    /// The repository's root or the directory git would run in; empty where that is not known.
+    #[serde(default)]
+    pub repository: String,
     /// The ref as given, or the current branch.
     pub reference: String,
     /// Whether commits that were reachable no longer are (`rebase`, `commit --amend`, `filter-branch`).

@@ -84,6 +84,7 @@ impl Context<'_> {
                 let reference =
                     if given_ref.is_empty() { branch.clone().unwrap_or_default() } else { given_ref };
                 Action::Rewrite(RefFacts {
+                    repository: self.repository_dir(),
                     protected: self.facts.protected_branch(&reference),
                     history: f.is_or("history", true),
                     reference,

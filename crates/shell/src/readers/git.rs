@@ -15,6 +15,12 @@ impl Context<'_> {
         }
     }
 
+    /// The root of the repository that holds the working directory, else that directory; empty where neither is known.
+    pub(crate) fn repository_dir(&self) -> String {
+        let root = self.repository().root.map(|r| r.to_string());
+        root.unwrap_or_else(|| self.cwd().map(ToString::to_string).unwrap_or_default())
+    }
+
     /// Whether the repository that holds the working directory has anything of this kind to lose: `worktree`,
     /// `untracked`, `stash`. Of branches, commits and reflogs nobody knows what they are worth.
     pub(crate) fn losable(&self, what: &str, ignored: bool) -> Tri {

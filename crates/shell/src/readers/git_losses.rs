@@ -74,6 +74,7 @@ pub(super) fn losses(cx: &mut Context<'_>, call: &mut Call, sub: &str) {
             };
             let reference = named.or_else(|| cx.repository().branch).unwrap_or_default();
             let facts = RefFacts {
+                repository: cx.repository_dir(),
                 protected: cx.facts.protected_branch(reference.trim_start_matches("refs/heads/")),
                 history: true,
                 reference,
