@@ -17,6 +17,9 @@ want npm npm
 want ip iproute2
 want unshare util-linux
 want flock util-linux
+want secret-tool libsecret-tools
+want gnome-keyring-daemon gnome-keyring
+want dbus-run-session dbus
 
 [ -n "$packages" ] || exit 0
 if ! lacks apt-get && [ "$(id -u)" = 0 ]; then

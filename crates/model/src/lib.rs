@@ -10,6 +10,7 @@ mod facts;
 mod git;
 mod glob;
 mod host;
+mod lend;
 mod path;
 mod place;
 mod verdict;
@@ -24,6 +25,7 @@ pub use facts::{AsWritten, Environment, Facts, FileKind, GitState, Named, Resolv
 pub use git::{GitConfig, GitLoss};
 pub use glob::matches;
 pub use host::{Host, HostZone};
+pub use lend::{BackendTerms, Delivery, LendTerms, Placement, SecretTerms};
 pub use path::{AbsPath, PathError};
 pub use place::{PathClass, PathFacts, PathTarget, Vital, Zone, path_facts};
 pub use verdict::{Concession, Needs, Offers, VerdictKind};
