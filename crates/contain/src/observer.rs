@@ -9,9 +9,9 @@ pub enum Denied {
     Connection,
     /// A decoy was opened: a credential is withheld.
     Credential,
-    /// A protected name was made or replaced.
+    /// A protected name was made or replaced; the command was ended for it.
     Protected,
-    /// A bound was reached.
+    /// A bound was reached; the command was ended for it.
     Limit,
 }
 
@@ -31,7 +31,7 @@ impl Denied {
 /// One thing that happened in a contained command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The command is about to run.
+    /// The walls stand and the command is about to run.
     Start {
         /// The tier that was reached.
         tier: Tier,
@@ -42,11 +42,13 @@ pub enum Event {
     Exec {
         /// Its process, as the machine counts.
         pid: u32,
-        /// The program's path.
+        /// The program's path as it was given to the kernel.
         program: String,
-        /// Its arguments with the program's name, as they were; personal and possibly secret.
+        /// Its arguments with the program's name, capped; personal and possibly secret. Empty when they could not be read.
         arguments: Vec<String>,
     },
+    /// A lookup, a connection or a request by the proxy.
+    Network(egress::Event),
     /// Something was withheld.
     Denied {
         /// Why.
@@ -65,16 +67,17 @@ pub enum Event {
     },
 }
 
-/// Receives events at event time; it must not wait long, because the command does.
-pub trait Observer: Send {
+/// Receives events at event time, from the supervisor's thread and from those of the proxy. It must not wait long,
+/// because the command does.
+pub trait Observer: Send + Sync {
     /// One event.
-    fn observe(&mut self, event: Event);
+    fn observe(&self, event: Event);
 }
 
-/// Hears nothing. For tests and for `ambit run` outside of a session.
+/// Hears nothing. For tests and for runs outside of a session.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nobody;
 
 impl Observer for Nobody {
-    fn observe(&mut self, _: Event) {}
+    fn observe(&self, _: Event) {}
 }

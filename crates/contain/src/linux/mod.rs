@@ -1,7 +1,21 @@
 //! Linux: namespaces, Landlock, filters of system calls.
 
+mod behalf;
+mod caches;
+mod filter;
+mod guardian;
+mod launch;
+mod memory;
+mod net;
+mod notify;
 pub(crate) mod probe;
+mod root;
+mod supervise;
 mod sys;
+mod walls;
+mod wire;
+
+pub(crate) use supervise::run;
 
 /// The namespaces of tier A.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
