@@ -1,6 +1,7 @@
 //! `ambit log`, `session` and `verify` on a ledger that the real hook wrote.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use ledger::{Kind, Record};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -314,7 +315,15 @@ fn what_was_erased_is_told_so() {
     let world = World::told();
     let prompt = world.records(&["--kind", "prompt"])[0]["index"].as_u64().unwrap();
     let ledger = ledger::Ledger::open(&world.state(), ledger::Options::default()).unwrap();
-    let _ = ledger.erase(prompt, "text", "asked for by the person", jiff::Timestamp::now()).unwrap();
+    let _ = ledger
+        .erase(
+            prompt,
+            "text",
+            "asked for by the person",
+            Record::new(Kind::LEDGER_ERASED),
+            jiff::Timestamp::now(),
+        )
+        .unwrap();
     let record = &world.records(&["--kind", "prompt"])[0];
     assert_eq!((&record["erased"], record["sealed"].get("text")), (&json!(["text"]), None));
     assert!(world.says(&["log", "--kind", "prompt"]).contains("prompt            (erased)"));

@@ -6,7 +6,7 @@
 use crate::readers::Reading;
 use agents::{Context, Outcome};
 use ledger::{Kind, Record};
-use model::{Tool, ToolCall};
+use model::{CallId, Tool, ToolCall};
 use policy::Verdict;
 use serde_json::{Value, json};
 
@@ -138,6 +138,19 @@ fn capped(text: &str) -> String {
     }
     let cut = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= LIMIT).last().unwrap_or(0);
     format!("{} … ({} bytes in all)", text.get(..cut).unwrap_or(""), text.len())
+}
+
+/// The agent's own question. Where the agent does not say which call it is about, it is the newest that waits for a
+/// person and is the same to the letter; the record says that it was found so, and how many there were.
+#[must_use]
+pub(crate) fn asked(record: Record, call: &ToolCall, waiting: &[CallId]) -> Record {
+    match (&call.call, waiting.last()) {
+        (Some(id), _) => record.call(id.0.as_str()),
+        (None, Some(id)) => {
+            record.call(id.0.as_str()).with("call_by", "same input").with("alike", waiting.len())
+        }
+        (None, None) => record,
+    }
 }
 
 /// How a call ended.

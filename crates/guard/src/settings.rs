@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Changes whenever the stored form below or the meaning of a source changes.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// What is in force.
 #[derive(Debug)]
@@ -63,6 +63,9 @@ struct Files {
 struct Kept {
     config: Config,
     notices: Vec<String>,
+    /// The programs that were added to the table: name and text of each file.
+    #[serde(default)]
+    programs: Vec<(String, String)>,
 }
 
 /// The repository's own directory.
@@ -109,7 +112,8 @@ impl Files {
         let mut hash = Sha256::new();
         part(&mut hash, FORMAT);
         part(&mut hash, env!("CARGO_PKG_VERSION"));
-        part(&mut hash, &policy_build());
+        // Built-in rules are part of the program.
+        part(&mut hash, policy::POLICIES_DIGEST);
         part(&mut hash, if self.trusted { "trusted" } else { "untrusted" });
         for (layer, file) in [("organisation", &self.organisation), ("repository", &self.repository)] {
             part(&mut hash, layer);
@@ -158,33 +162,24 @@ impl Files {
         base.with_repository(self.repository_rules.clone(), &config.delegates.kinds)
     }
 
-    fn table(&self) -> Result<Table, String> {
-        let mut extra = self.organisation_programs.clone();
+    /// The files of programs that are followed.
+    fn programs(&self) -> Vec<(String, String)> {
+        let mut programs = self.organisation_programs.clone();
         if self.trusted {
-            extra.extend(self.repository_programs.iter().cloned());
+            programs.extend(self.repository_programs.iter().cloned());
         }
-        if extra.is_empty() {
-            return Ok(Table::builtin());
-        }
-        Table::builtin().with_extra(&extra).map_err(|errors| {
-            errors.first().map_or_else(|| "a programs file is broken".to_owned(), ToString::to_string)
-        })
+        programs
     }
 }
 
-/// Built-in rules are part of the program: their digest tells one build's compiled policy from another's.
-fn policy_build() -> String {
-    let mut hash = Sha256::new();
-    for source in policy::floor_sources() {
-        part(&mut hash, &source.text);
+/// The built-in table with these files' programs.
+fn table(programs: &[(String, String)]) -> Result<Table, String> {
+    if programs.is_empty() {
+        return Ok(Table::builtin());
     }
-    for preset in [Preset::Standard, Preset::Strict] {
-        for source in policy::preset_sources(preset) {
-            part(&mut hash, &source.text);
-        }
-    }
-    part(&mut hash, policy::SCHEMA);
-    hex(&hash.finalize())
+    Table::builtin().with_extra(programs).map_err(|errors| {
+        errors.first().map_or_else(|| "a programs file is broken".to_owned(), ToString::to_string)
+    })
 }
 
 impl Settings {
@@ -221,7 +216,10 @@ impl Settings {
         };
         // The sources as they are now are broken: the last good ones stay in force, and that is said loudly.
         let key = fs::read_to_string(&last).map_err(|_| SettingsError::Broken(why.clone()))?;
-        let mut settings = Self::compiled(&dir, &key).ok_or_else(|| SettingsError::Broken(why.clone()))?;
+        let (mut settings, programs) =
+            Self::compiled(&dir, &key).ok_or_else(|| SettingsError::Broken(why.clone()))?;
+        // They were good then; only another build of Ambit can find fault with them.
+        settings.table = table(&programs).unwrap_or_else(|_| Table::builtin());
         settings.notices.insert(0, format!("POLICY BROKEN, the last good one stays in force: {why}"));
         settings.broken = Some(why);
         Ok(settings)
@@ -247,7 +245,7 @@ impl Settings {
         let compiled = compile(&files.sources(&config)).map_err(|e| broken(e.to_string()))?;
         Ok(Self {
             version: short(&files.key()),
-            table: files.table().map_err(broken)?,
+            table: table(&files.programs()).map_err(broken)?,
             policy: compiled.into(),
             config,
             notices,
@@ -257,15 +255,16 @@ impl Settings {
     }
 
     fn in_force(dir: &Path, key: &str, files: &Files) -> Result<Self, String> {
-        let table = files.table()?;
-        if let Some(mut settings) = Self::compiled(dir, key) {
+        let programs = files.programs();
+        let table = table(&programs)?;
+        if let Some((mut settings, _)) = Self::compiled(dir, key) {
             settings.table = table;
             return Ok(settings);
         }
         let (config, notices) = files.config().map_err(|e| e.to_string())?;
         let compiled = compile(&files.sources(&config)).map_err(|e| e.to_string())?;
         // A disk that takes nothing more does not stop the judging, only the short cut to it.
-        let kept = serde_json::to_vec(&Kept { config: config.clone(), notices: notices.clone() });
+        let kept = serde_json::to_vec(&Kept { config: config.clone(), notices: notices.clone(), programs });
         if fs::create_dir_all(dir).is_ok()
             && let Ok(kept) = kept
             && compiled.write(&dir.join(format!("{key}.policy"))).is_ok()
@@ -283,13 +282,14 @@ impl Settings {
         })
     }
 
-    fn compiled(dir: &Path, key: &str) -> Option<Self> {
+    /// What was compiled from the sources with this digest, without its table, and the programs that belong to it.
+    fn compiled(dir: &Path, key: &str) -> Option<(Self, Vec<(String, String)>)> {
         if key.len() != 64 || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
         let kept: Kept = serde_json::from_slice(&fs::read(dir.join(format!("{key}.json"))).ok()?).ok()?;
         let snapshot = Snapshot::open(&dir.join(format!("{key}.policy"))).ok()?;
-        Some(Self {
+        let settings = Self {
             config: kept.config,
             policy: Policy::from(snapshot).remembering(&dir.join(format!("{key}.answers"))),
             table: Table::builtin(),
@@ -297,7 +297,8 @@ impl Settings {
             notices: kept.notices,
             broken: None,
             changed: false,
-        })
+        };
+        Some((settings, kept.programs))
     }
 }
 

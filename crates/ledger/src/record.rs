@@ -79,6 +79,8 @@ kinds! {
     SUBAGENT_START = "subagent.start";
     /// A sub-agent ends.
     SUBAGENT_END = "subagent.end";
+    /// A person had given back what a call lost.
+    UNDO = "undo";
 }
 
 impl Kind {
@@ -160,6 +162,12 @@ impl Record {
             what: Map::new(),
             sealed: BTreeMap::new(),
         }
+    }
+
+    /// The same, as another kind.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// The session it belongs to.

@@ -41,6 +41,17 @@ fn recent(last: Timestamp, now: Timestamp, every: Duration) -> bool {
     last <= now && now.duration_since(last).unsigned_abs() < every
 }
 
+/// What was just appended and is to be sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fresh<'a> {
+    pub(crate) paths: &'a Paths,
+    pub(crate) options: &'a Options,
+    pub(crate) appended: &'a Appended,
+    /// At once and on disk, else only if the last checkpoint is old enough.
+    pub(crate) durable: bool,
+    pub(crate) now: Timestamp,
+}
+
 impl Sealer {
     pub(crate) fn open(paths: &Paths) -> Result<Self> {
         Ok(Self { lock: LockFile::open(paths.seal_lock())?, signer: Signer::default() })
@@ -57,19 +68,13 @@ impl Sealer {
     }
 
     /// Seals what was appended: at once and on disk if it is durable, else if the last checkpoint is old enough.
-    pub(crate) fn seal(
-        &mut self,
-        paths: &Paths,
-        options: &Options,
-        appended: &Appended,
-        durable: bool,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub(crate) fn seal(&mut self, fresh: Fresh<'_>) -> Result<()> {
+        let Fresh { options, durable, now, .. } = fresh;
         if !durable && self.signer.last.is_some_and(|last| recent(last, now, options.seal_every)) {
             return Ok(());
         }
         let wait = if durable { options.lock_wait } else { Duration::ZERO };
-        let done = self.locked(wait, |signer| signer.seal(paths, options, appended, durable, now));
+        let done = self.locked(wait, |signer| signer.seal(fresh));
         match done {
             // Whoever holds the lock is sealing.
             Err(LedgerError::Busy { .. }) if !durable => Ok(()),
@@ -79,14 +84,8 @@ impl Sealer {
 }
 
 impl Signer {
-    fn seal(
-        &mut self,
-        paths: &Paths,
-        options: &Options,
-        appended: &Appended,
-        durable: bool,
-        now: Timestamp,
-    ) -> Result<()> {
+    fn seal(&mut self, fresh: Fresh<'_>) -> Result<()> {
+        let Fresh { paths, options, appended, durable, now } = fresh;
         let last = last_checkpoint(paths)?.0.map(|note| note.checkpoint().clone());
         self.last = last.as_ref().and_then(|last| last.time);
         let file = open_read(&paths.head())?;

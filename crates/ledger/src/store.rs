@@ -18,7 +18,7 @@ use crate::offsets::{EVERY, Mark};
 use crate::read::Reader;
 use crate::record::{Durability, Kind, Prepared, Record, Recorded};
 use crate::recover::{self, Recovered};
-use crate::seal::Sealer;
+use crate::seal::{Fresh, Sealer};
 use crate::sidecar;
 use crate::tree::leaf_hash;
 use crate::walk::SegmentHeader;
@@ -126,7 +126,8 @@ impl Ledger {
             }
         };
         let durable = durability == Durability::Durable || appended.recovered;
-        lock(&self.sealer).seal(&self.paths, &self.options, &appended, durable, now)?;
+        let fresh = Fresh { paths: &self.paths, options: &self.options, appended: &appended, durable, now };
+        lock(&self.sealer).seal(fresh)?;
         Ok(appended.recorded)
     }
 
@@ -144,20 +145,30 @@ impl Ledger {
         Ok(keys::load(&keys::current_path(&self.paths))?.map(|key| key.public()))
     }
 
-    /// Erases a sealed value for good. The erasure is recorded first; proofs of the record hold as before. `reason` stays
-    /// readable for ever.
+    /// Erases a sealed value for good. The erasure is recorded first, in `record`, which says who erases (its kind
+    /// becomes [`Kind::LEDGER_ERASED`]); proofs of the erased record hold as before. `reason` stays readable for ever.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchRecord`], [`LedgerError::NoSuchField`], or as [`Ledger::append`]. If it fails after
     /// recording, do it again.
-    pub fn erase(&self, index: u64, field: &str, reason: &str, now: Timestamp) -> Result<Recorded> {
+    pub fn erase(
+        &self,
+        index: u64,
+        field: &str,
+        reason: &str,
+        record: Record,
+        now: Timestamp,
+    ) -> Result<Recorded> {
         let reader = self.reader();
         let entry = reader.get(index)?.ok_or(LedgerError::NoSuchRecord(index))?;
         if !entry.record()?.sealed.contains_key(field) {
             return Err(LedgerError::NoSuchField { index, field: field.to_owned() });
         }
-        let record =
-            Record::new(Kind::LEDGER_ERASED).with("index", index).with("field", field).with("reason", reason);
+        let record = record
+            .of_kind(Kind::LEDGER_ERASED)
+            .with("index", index)
+            .with("field", field)
+            .with("reason", reason);
         let recorded = self.append(&record, Durability::Durable, now)?;
         for slot in reader.slots(&entry)?.iter().filter(|slot| slot.name == field) {
             sidecar::erase(&self.paths, entry.segment(), slot)?;

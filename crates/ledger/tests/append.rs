@@ -186,7 +186,8 @@ fn erased_values_are_gone_from_disk() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(&dir);
     fill(&ledger, 3);
-    let record = ledger.erase(2, "text", "asked by the person", t(9)).unwrap();
+    let record =
+        ledger.erase(2, "text", "asked by the person", Record::new(Kind::LEDGER_ERASED), t(9)).unwrap();
     assert_eq!(ledger.reader().get(record.index()).unwrap().unwrap().kind(), "ledger.erased");
     let value = |index| {
         let reader = ledger.reader();
@@ -197,8 +198,14 @@ fn erased_values_are_gone_from_disk() {
     assert_eq!(value(3), Sealed::Value("secret 2".into()));
     let side = fs::read(last_segment(dir.path()).with_extension("side")).unwrap();
     assert!(!String::from_utf8_lossy(&side).contains("secret 1"));
-    assert!(matches!(ledger.erase(2, "nothing", "", t(9)), Err(LedgerError::NoSuchField { .. })));
-    assert!(matches!(ledger.erase(99, "text", "", t(9)), Err(LedgerError::NoSuchRecord(99))));
+    assert!(matches!(
+        ledger.erase(2, "nothing", "", Record::new(Kind::LEDGER_ERASED), t(9)),
+        Err(LedgerError::NoSuchField { .. })
+    ));
+    assert!(matches!(
+        ledger.erase(99, "text", "", Record::new(Kind::LEDGER_ERASED), t(9)),
+        Err(LedgerError::NoSuchRecord(99))
+    ));
 }
 
 #[test]

@@ -278,7 +278,7 @@ fn sidecar_edit_and_removal() {
     assert!(report.has(Fault::SealedMissing) && !report.intact());
     fs::write(&side, &original).unwrap();
     // Erased properly, it is in order; put back, it is not.
-    let _ = ledger.erase(7, "text", "asked", t(30)).unwrap();
+    let _ = ledger.erase(7, "text", "asked", Record::new(Kind::LEDGER_ERASED), t(30)).unwrap();
     let report = check(dir.path());
     assert_eq!((report.findings.len(), report.sealed), (0, (19, 1)), "{report:?}");
     fs::write(&side, &original).unwrap();
@@ -437,7 +437,7 @@ fn proofs_stand_alone() {
     let proof = ledger.reader().prove(3, &[]).unwrap();
     assert!(verify_proof(&proof, stranger.public_key().unwrap().as_ref()).is_err());
     // A proof outlives the erasure of what it does not disclose.
-    let _ = ledger.erase(3, "text", "asked", t(50)).unwrap();
+    let _ = ledger.erase(3, "text", "asked", Record::new(Kind::LEDGER_ERASED), t(50)).unwrap();
     verify_proof(&proof, Some(&key)).unwrap();
     assert!(matches!(ledger.reader().prove(3, &["text"]), Err(LedgerError::NoSuchField { .. })));
     let _ = ledger.append(&record(50), Durability::Relaxed, t(50)).unwrap();

@@ -30,6 +30,8 @@ pub struct GitConfig {
     pub hooks: Vec<String>,
     /// Remotes: name to URL as written (`remote.NAME.url`); a name stands once for each of its URLs.
     pub remotes: Vec<(String, String)>,
+    /// Remotes without `remote.NAME.fetch`: the repository keeps no note of what they have.
+    pub untracked_remotes: Vec<String>,
     /// Where pushes to a remote go instead: name to URL (`remote.NAME.pushurl`).
     pub push_urls: Vec<(String, String)>,
     /// Branch to the remote it follows (`branch.NAME.remote`).

@@ -303,7 +303,8 @@ fn ordinary(kind: EffectKind) -> Value {
             json!({ "reference": "work", "history": false, "protected": false, "pushed": "no" })
         }
         EffectKind::Push => json!({
-            "remote": "origin", "known": "yes", "reference": "work", "force": false, "deletes": false, "protected": "no",
+            "remote": "origin", "host": "git.example.com", "environment": "unknown", "own": false, "known": "yes",
+            "reference": "work", "force": false, "deletes": false, "protected": "no",
         }),
         EffectKind::Run => {
             json!({ "program": "ls", "understood": true, "why": null, "origin": "system", "task": "other" })
@@ -322,7 +323,7 @@ fn ordinary(kind: EffectKind) -> Value {
         EffectKind::Reveal => json!({ "what": "environment", "name": "" }),
         EffectKind::Send | EffectKind::Fetch => json!({
             "host": "example.com", "zone": "public", "port": null, "method": "get", "allowlisted": false,
-            "carries_sensitive": false, "carries_data": false,
+            "carries_sensitive": false, "carries_data": false, "environment": "unknown", "configured": false,
         }),
         EffectKind::Call => json!({
             "server": "docs", "tool": "search", "verb": "read", "guessed": false, "pinned": "yes",

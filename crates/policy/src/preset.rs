@@ -5,6 +5,10 @@ use crate::{Layer, Preset, Source};
 /// The Cedar schema: every kind of effect with its facts.
 pub const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
 
+/// SHA-256 of the schema and all policies that come with Ambit, in hexadecimal: tells one build's rules from another's.
+/// Taken when the crate is built.
+pub const POLICIES_DIGEST: &str = env!("AMBIT_POLICIES");
+
 macro_rules! files {
     ($($path:literal),* $(,)?) => {
         &[$((concat!("policies/", $path), include_str!(concat!("../../../policies/", $path)))),*]

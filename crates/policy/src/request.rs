@@ -73,6 +73,12 @@ impl Question {
         let own = own_environment(&effect.action);
         let environment = match (&effect.remote, own) {
             (Some(place), Environment::Unknown | Environment::Local) => place.environment,
+            // That a host's name sounds harmless does not change where the traffic starts.
+            (Some(place), Environment::NonProduction)
+                if matches!(effect.kind(), EffectKind::Send | EffectKind::Fetch) =>
+            {
+                place.environment
+            }
             (Some(place), own) => strictest(place.environment, own),
             (None, own) => own,
         };
@@ -168,6 +174,8 @@ fn own_environment(action: &Action) -> Environment {
         Action::Operate(s) => s.environment,
         Action::Query(q) => q.environment,
         Action::Call(t) => t.environment,
+        Action::Push(p) => p.environment,
+        Action::Send(n) | Action::Fetch(n) => n.environment,
         _ => Environment::Local,
     }
 }
@@ -204,6 +212,8 @@ fn facts(action: &Action) -> Vec<(&'static str, Value)> {
         ],
         Action::Push(p) => vec![
             ("remote_name", text(&p.remote)),
+            ("host", text(&p.host)),
+            ("own", Flag(p.own)),
             ("known", Word(p.known.word())),
             ("reference", text(&p.reference)),
             ("force", Flag(p.force)),
@@ -279,6 +289,7 @@ fn net(n: &NetFacts) -> Vec<(&'static str, Value)> {
         ("port", Value::Number(i64::from(n.port.unwrap_or(0)))),
         ("method", Value::Word(n.method.word())),
         ("allowlisted", Value::Flag(n.allowlisted)),
+        ("configured", Value::Flag(n.configured)),
         ("carries_sensitive", Value::Flag(n.carries_sensitive)),
         ("carries_data", Value::Flag(n.carries_data)),
     ]

@@ -85,17 +85,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     } else if args.mode.is_some() {
         line(format!("`{}` is there and stays as it is; set `mode` in it", config.display()));
     }
-    changes.retain(|c| !c.is_empty());
-    if changes.is_empty() {
-        line("everything is in place already; nothing to change");
-        return Ok(ExitCode::SUCCESS);
-    }
-    for change in &changes {
-        print(&coloured(&change.diff()));
-    }
-    if !confirmed(args.yes, "write this?")? {
-        line("nothing was written");
-        return Ok(ExitCode::from(1));
+    if let Some(done) = settled(&mut changes, args.yes, "everything is in place already")? {
+        return Ok(done);
     }
     let installed = Installed::at(&roots.state);
     for change in &changes {
@@ -153,17 +144,8 @@ fn managed(dir: &std::path::Path, program: &str, yes: bool) -> Result<ExitCode> 
         let before = path.exists().then(|| fs_err::read(&path)).transpose()?;
         changes.push(Change { path, before, after: Some(text.into_bytes()) });
     }
-    changes.retain(|c| !c.is_empty());
-    for change in &changes {
-        print(&coloured(&change.diff()));
-    }
-    if changes.is_empty() {
-        line("the managed files are in place already; nothing to change");
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !confirmed(yes, "write this?")? {
-        line("nothing was written");
-        return Ok(ExitCode::from(1));
+    if let Some(done) = settled(&mut changes, yes, "the managed files are in place already")? {
+        return Ok(done);
     }
     for change in &changes {
         apply(change)?;
@@ -200,6 +182,24 @@ fn example(mode: Mode) -> String {
         Mode::Enforce => policy::COMMENTED_EXAMPLE.to_owned(),
         Mode::Observe => policy::COMMENTED_EXAMPLE.replacen("mode = \"enforce\"", "mode = \"observe\"", 1),
     }
+}
+
+/// Leaves out what changes nothing, shows the rest and asks for it. With an exit code everything is said: `none` where
+/// nothing is left to change, or that the person does not want it.
+pub(crate) fn settled(changes: &mut Vec<Change>, yes: bool, none: &str) -> Result<Option<ExitCode>> {
+    changes.retain(|c| !c.is_empty());
+    if changes.is_empty() {
+        line(format!("{none}; nothing to change"));
+        return Ok(Some(ExitCode::SUCCESS));
+    }
+    for change in changes.iter() {
+        print(&coloured(&change.diff()));
+    }
+    if confirmed(yes, "write this?")? {
+        return Ok(None);
+    }
+    line("nothing was written");
+    Ok(Some(ExitCode::from(1)))
 }
 
 /// Asks the person at the terminal; without one, only `--yes` writes.

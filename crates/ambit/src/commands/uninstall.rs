@@ -1,9 +1,9 @@
 //! `ambit uninstall`: taking the guard out, byte for byte.
 
-use super::init::{coloured, confirmed, places};
+use super::init::{places, settled};
 use crate::environment;
 use crate::installed::{Installed, apply};
-use crate::output::{line, print};
+use crate::output::line;
 use agents::claude_code::{Change, plan_uninstall};
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
@@ -47,17 +47,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             changes.push(plan_uninstall(&path, None, None)?);
         }
     }
-    changes.retain(|c| !c.is_empty());
-    if changes.is_empty() {
-        line("the guard is not installed here; nothing to change");
-        return Ok(ExitCode::SUCCESS);
-    }
-    for change in &changes {
-        print(&coloured(&change.diff()));
-    }
-    if !confirmed(args.yes, "write this?")? {
-        line("nothing was written");
-        return Ok(ExitCode::from(1));
+    if let Some(done) = settled(&mut changes, args.yes, "the guard is not installed here")? {
+        return Ok(done);
     }
     for change in &changes {
         apply(change)?;

@@ -181,13 +181,20 @@ impl Facts for Machine<'_> {
         if !self.in_time() {
             return GitConfig::default();
         }
-        self.with_repository(dir, Repository::config).unwrap_or_default()
+        self.with_repository(dir, |r| r.config(self.home.as_ref())).unwrap_or_default()
     }
     fn git_loss(&self, dir: &AbsPath, loss: GitLoss) -> Tri {
         if !self.in_time() {
             return Tri::Unknown;
         }
         self.with_repository(dir, |r| r.loss(loss, self.deadline)).unwrap_or_default()
+    }
+    fn git_pushed(&self, dir: &AbsPath) -> Tri {
+        if !self.in_time() {
+            return Tri::Unknown;
+        }
+        let home = self.home.as_ref();
+        self.with_repository(dir, |r| r.pushed(home, self.deadline)).unwrap_or_default()
     }
     fn tree_size(&self, path: &AbsPath) -> Option<TreeSize> {
         if !self.in_time() {

@@ -81,8 +81,7 @@ impl Context<'_> {
             EffectKind::Rewrite => {
                 let given_ref = f.text("reference");
                 let branch = self.repository().branch;
-                let reference =
-                    if given_ref.is_empty() { branch.clone().unwrap_or_default() } else { given_ref };
+                let reference = if given_ref.is_empty() { branch.unwrap_or_default() } else { given_ref };
                 Action::Rewrite(RefFacts {
                     repository: self.repository_dir(),
                     protected: self.facts.protected_branch(&reference),
@@ -94,7 +93,7 @@ impl Context<'_> {
             EffectKind::Push => {
                 let remote = f.text("remote");
                 let reference = f.text("reference");
-                Action::Push(self.push(remote, reference, f.is("force"), f.is("deletes")))
+                Action::Push(self.push(&remote, reference, f.is("force"), f.is("deletes")))
             }
             EffectKind::Escalate => {
                 self.escalate(&f.text("what"), f.text("target"), span);
@@ -265,14 +264,14 @@ impl Context<'_> {
         }
     }
 
-    /// The facts of a push.
-    pub(crate) fn push(&self, remote: String, reference: String, force: bool, deletes: bool) -> PushFacts {
+    /// The facts of a push to a remote, given by name or address, as far as its words tell.
+    pub(crate) fn push(&self, remote: &str, reference: String, force: bool, deletes: bool) -> PushFacts {
         let git = self.repository();
         let name = match reference.rsplit(':').next().unwrap_or_default() {
             "" | "HEAD" => git.branch.clone(),
             name => Some(name.trim_start_matches("refs/heads/").to_owned()),
         };
-        let known = match (remote.as_str(), git.known) {
+        let known = match (remote, git.known) {
             ("", _) => Tri::Yes,
             (_, false) => {
                 // Without the configuration a plain name can only be a remote of the repository.
@@ -281,9 +280,9 @@ impl Context<'_> {
             (name, true) => git.remotes.iter().any(|(n, url)| n == name || url == name).into(),
         };
         PushFacts {
-            remote,
+            remote: without_password(remote),
             host: String::new(),
-            environment: Environment::Unknown,
+            environment: self.facts.environment(&Named::Other(remote)),
             own: false,
             known,
             protected: name.map_or(Tri::Unknown, |n| self.facts.protected_branch(&n).into()),
@@ -295,7 +294,7 @@ impl Context<'_> {
 }
 
 /// The strictest of several answers: production counts first, a name that says "not production" last.
-pub(super) fn strictest(found: &[Environment]) -> Environment {
+pub(crate) fn strictest(found: &[Environment]) -> Environment {
     let rank = |e: &Environment| match e {
         Environment::Production => 4,
         Environment::LikelyProduction => 3,

@@ -2,8 +2,8 @@
 
 use super::git_config::{VERIFIES, given, hooks, touches};
 use crate::context::Context;
-use crate::meaning::{Call, Touch, Traffic, host_path, opaque, place};
-use model::{Action, FetchMethod, GitConfig, GitLoss, Host, Origin, PathTarget, RunFacts, Task, Tri};
+use crate::meaning::{Call, Touch, opaque};
+use model::{Action, GitConfig, GitLoss, Origin, PathTarget, RunFacts, Task, Tri};
 use programs::{Field, Role};
 
 impl Context<'_> {
@@ -32,6 +32,14 @@ impl Context<'_> {
         };
         match self.cwd() {
             Some(dir) if self.remote.is_none() => self.facts.git_loss(dir, loss),
+            _ => Tri::Unknown,
+        }
+    }
+
+    /// Whether somebody else may have the commit that is checked out.
+    pub(crate) fn head_pushed(&self) -> Tri {
+        match self.cwd() {
+            Some(dir) if self.remote.is_none() => self.facts.git_pushed(dir),
             _ => Tri::Unknown,
         }
     }
@@ -81,7 +89,10 @@ pub(super) fn git(cx: &mut Context<'_>, call: &mut Call) {
             format!("the configuration of the repository in {dir} may name programs and cannot be read");
         opaque(cx, call, why, Origin::Project, call.span());
     }
-    remotes(cx, call, &repository, &sub);
+    super::git_remotes::remotes(cx, call, &repository, &sub);
+    if sub == "clone" {
+        cloned(cx, call);
+    }
     super::git_losses::losses(cx, call, &sub);
 }
 
@@ -144,70 +155,6 @@ fn run_hooks(cx: &mut Context<'_>, call: &mut Call, repository: &GitConfig, sub:
             task: Task::Other,
         };
         cx.emit(Action::Run(facts), call.span());
-    }
-}
-
-/// Traffic with the remotes that are named.
-fn remotes(cx: &mut Context<'_>, call: &mut Call, repository: &GitConfig, sub: &str) {
-    let send = sub == "push" || sub == "send-pack";
-    let named = call.words(&Role::GitRemote);
-    for remote in &named {
-        let text = remote.known();
-        if text.as_deref().is_none_or(|t| t.contains("::")) {
-            let why = match &text {
-                Some(text) => format!("the remote `{text}` names a helper program"),
-                None => format!("the remote `{}` is not known", remote.shown()),
-            };
-            opaque(cx, call, why, Origin::Unknown, remote.span);
-            if !send && text.is_none() {
-                let prefix = place(&remote.prefix());
-                let traffic =
-                    Traffic { method: FetchMethod::Get, send: true, data: true, sensitive: call.sensitive };
-                cx.traffic(prefix.host, prefix.port, traffic, remote.span);
-            }
-            continue;
-        }
-        let text = text.unwrap_or_default();
-        let url =
-            repository.remotes.iter().find(|(n, _)| *n == text).map_or(text.clone(), |(_, url)| url.clone());
-        let is_name = url == text && !text.contains([':', '/']) && !text.starts_with('.');
-        let traffic = if send {
-            Traffic { method: FetchMethod::Change, send: true, data: true, sensitive: call.sensitive }
-        } else {
-            Traffic::get()
-        };
-        if url.contains("://") {
-            let found = place(&url);
-            if found.scheme == "file" {
-                let target = cx.path_of(&found.path);
-                cx.touch(Touch::Read, target, true, remote.span);
-            } else {
-                cx.traffic(found.host, found.port, traffic, remote.span);
-            }
-        } else if let Some((host, _)) = host_path(&url) {
-            cx.traffic(Host::parse(&host), None, traffic, remote.span);
-        } else if is_name {
-            if !matches!(sub, "remote" | "config" | "push") {
-                cx.traffic(None, None, traffic, remote.span);
-            }
-        } else {
-            let target = cx.path_of(&url);
-            let touch = if send { Touch::Write } else { Touch::Read };
-            cx.touch(touch, target, true, remote.span);
-        }
-    }
-    if named.is_empty() && matches!(sub, "fetch" | "pull") {
-        let url = repository.remotes.iter().find(|(n, _)| n == "origin").map(|(_, u)| u.clone());
-        let host = url.as_deref().and_then(|u| {
-            place(u)
-                .host
-                .filter(|_| u.contains("://"))
-                .or_else(|| host_path(u).and_then(|(h, _)| Host::parse(&h)))
-        });
-        cx.traffic(host, None, Traffic::get(), call.span());
-    }
-    if sub == "clone" {
-        cloned(cx, call);
     }
 }
 

@@ -72,19 +72,17 @@ pub(super) fn losses(cx: &mut Context<'_>, call: &mut Call, sub: &str) {
                 }
                 _ => None,
             };
-            let reference = named.or_else(|| cx.repository().branch).unwrap_or_default();
+            let reference = named.or_else(|| cx.repository().branch).unwrap_or_else(|| "HEAD".to_owned());
             let facts = RefFacts {
                 repository: cx.repository_dir(),
                 protected: cx.facts.protected_branch(reference.trim_start_matches("refs/heads/")),
                 history: true,
                 reference,
-                pushed: Tri::Unknown,
+                // Of the others more than the commit that is checked out changes.
+                pushed: if sub == "commit" { cx.head_pushed() } else { Tri::Unknown },
             };
             cx.emit(Action::Rewrite(facts), call.span());
         }
-    }
-    if sub == "push" {
-        push(cx, call);
     }
 }
 
@@ -151,38 +149,5 @@ fn written(cx: &mut Context<'_>, paths: &[Field]) {
     for path in paths {
         let target = cx.path(path);
         cx.touch(Touch::Write, target, true, path.span);
-    }
-}
-
-/// What is pushed where: every refspec is one effect.
-fn push(cx: &mut Context<'_>, call: &Call) {
-    let span = call.span();
-    let has = |names: &[&str]| given_option(call, names);
-    let remote = call.words(&Role::GitRemote).first().map(Field::shown).unwrap_or_default();
-    let force = has(&["-f", "--force", "--force-with-lease", "--mirror", "--force-if-includes"]);
-    let deletes = has(&["-d", "--delete", "--mirror", "--prune"]);
-    let mut refs: Vec<String> = call
-        .found
-        .roles
-        .iter()
-        .filter(|(r, _)| matches!(r, Role::Refspec | Role::Branch))
-        .map(|(_, f)| f.shown())
-        .collect();
-    if refs.is_empty() {
-        let all = has(&["--all", "--mirror", "--branches", "--tags"]);
-        refs.push(if all { "*".to_owned() } else { String::new() });
-    }
-    for spec in refs {
-        let (forced, spec) = match spec.strip_prefix('+') {
-            Some(rest) => (true, rest.to_owned()),
-            None => (false, spec),
-        };
-        let removed = spec.starts_with(':') && spec.len() > 1;
-        let reference = spec.rsplit(':').next().unwrap_or_default().to_owned();
-        let mut facts = cx.push(remote.clone(), reference.clone(), force || forced, deletes || removed);
-        if reference.contains(['*', '$']) {
-            facts.protected = Tri::Unknown;
-        }
-        cx.emit(Action::Push(facts), span);
     }
 }

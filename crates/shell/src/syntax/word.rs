@@ -65,19 +65,7 @@ impl Reader<'_, '_> {
                     let part = self.single()?;
                     push(&mut parts, part);
                 }
-                Some(b'"') => {
-                    self.pos += 1;
-                    let inner = self.double()?;
-                    parts.push(Part::Double(inner));
-                }
-                Some(b'$') => {
-                    let part = self.dollar(false)?;
-                    push(&mut parts, part);
-                }
-                Some(b'`') => {
-                    let part = self.backtick(false)?;
-                    parts.push(part);
-                }
+                Some(begin @ (b'"' | b'$' | b'`')) => self.begun(begin, false, &mut parts)?,
                 _ => {
                     if let Some(c) = self.next_char() {
                         push(&mut parts, bare(c));
@@ -392,6 +380,23 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// The part that a double quote, a dollar or a backtick begins. `inside`: in double quotes.
+    fn begun(&mut self, begin: u8, inside: bool, parts: &mut Vec<Part>) -> Read<()> {
+        match begin {
+            b'"' => {
+                self.pos += 1;
+                let inner = self.double()?;
+                parts.push(Part::Double(inner));
+            }
+            b'`' => parts.push(self.backtick(inside)?),
+            _ => {
+                let part = self.dollar(inside)?;
+                push(parts, part);
+            }
+        }
+        Ok(())
+    }
+
     /// The text inside `${…}` up to what stops it, which is left. `inside`: in double quotes, where single quotes are
     /// plain characters unless `quotes` (patterns).
     fn until(&mut self, stop: Stop, from: usize, inside: bool, quotes: bool) -> Read<Vec<Part>> {
@@ -414,19 +419,7 @@ impl Reader<'_, '_> {
                     let part = self.single()?;
                     push(&mut parts, part);
                 }
-                Some(b'"') => {
-                    self.pos += 1;
-                    let inner = self.double()?;
-                    parts.push(Part::Double(inner));
-                }
-                Some(b'$') => {
-                    let part = self.dollar(inside)?;
-                    push(&mut parts, part);
-                }
-                Some(b'`') => {
-                    let part = self.backtick(inside)?;
-                    parts.push(part);
-                }
+                Some(begin @ (b'"' | b'$' | b'`')) => self.begun(begin, inside, &mut parts)?,
                 Some(b'\\') => {
                     self.pos += 1;
                     match self.next_char() {
