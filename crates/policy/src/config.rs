@@ -1,8 +1,9 @@
 //! `ambit.toml`: facts about the organisation that rules speak of. Data, not rules.
 
 use crate::ConfigError;
+use crate::asking::Asking;
 use crate::source::position;
-use model::{EffectKind, Environment, Host, Named, Verb, matches};
+use model::{EffectKind, Environment, Host, Named, SecretTerms, Verb, matches};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -127,6 +128,10 @@ pub struct Config {
     pub branches: Branches,
     /// Who may decide.
     pub approvers: Approvers,
+    /// Whose account is whose: person to accounts. People are counted, not accounts.
+    pub people: BTreeMap<String, Vec<String>>,
+    /// How people are asked.
+    pub approvals: Asking,
     /// What a repository's own rules may permit.
     pub delegates: Delegates,
     /// Directories of the project.
@@ -135,6 +140,8 @@ pub struct Config {
     pub paths: Paths,
     /// What MCP tools do.
     pub mcp: Vec<McpOverride>,
+    /// Where secrets lie, and to whom each may be lent.
+    pub secrets: SecretTerms,
 }
 
 /// Hosts that may be read from everywhere: documentation and code. Package registries are reached by their
@@ -180,6 +187,20 @@ fn any(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|p| matches(&p.to_lowercase(), &text))
 }
 
+/// The host in a database's URL (`scheme://user@host:port/name`), or the whole text where it can be a host itself.
+fn database_host(name: &str) -> Option<String> {
+    let authority = match name.split_once("://") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next()?,
+        None => name,
+    };
+    let host = authority.rsplit('@').next()?;
+    let host = match host.strip_prefix('[').and_then(|h| h.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split_once(':').map_or(host, |(h, _)| h),
+    };
+    Host::parse(host).map(|h| h.to_string())
+}
+
 impl Names {
     fn holds(&self, named: &Named<'_>) -> bool {
         match named {
@@ -187,7 +208,9 @@ impl Names {
             Named::KubeContext(Some(name)) => any(&self.contexts, name),
             Named::CloudProfile(_, Some(name)) => any(&self.profiles, name),
             Named::TerraformWorkspace(Some(name)) => any(&self.workspaces, name),
-            Named::Database(Some(name)) => any(&self.databases, name),
+            Named::Database(Some(name)) => {
+                any(&self.databases, name) || database_host(name).is_some_and(|h| any(&self.hosts, &h))
+            }
             Named::Directory(path) => {
                 let text = path.as_str();
                 any(&self.paths, text)
@@ -316,6 +339,19 @@ mod tests {
         .unwrap();
         let host = Host::parse("DB.corp.example").unwrap();
         assert_eq!(config.environment(&Named::Host(&host)), Environment::Production);
+        for database in
+            ["db.corp.example", "postgres://ann:x@db.corp.example:5432/app", "mysql://DB.corp.example/a"]
+        {
+            assert_eq!(
+                config.environment(&Named::Database(Some(database))),
+                Environment::Production,
+                "{database}"
+            );
+        }
+        assert_eq!(
+            config.environment(&Named::Database(Some("postgres://db.example/db.corp.example"))),
+            Environment::Unknown
+        );
         assert_eq!(config.environment(&Named::KubeContext(Some("Blue"))), Environment::Production);
         assert_eq!(config.environment(&Named::KubeContext(Some("prod-copy"))), Environment::NonProduction);
         assert_eq!(config.environment(&Named::KubeContext(Some("prod-1"))), Environment::LikelyProduction);

@@ -4,6 +4,7 @@
 //! reads by parts, and [`Policy::judge`] finds the least concession under which every effect of a call is permitted.
 //! Pure: no environment, clock, home or terminal; paths and texts come in by argument.
 
+mod asking;
 mod cases;
 mod check;
 mod compile;
@@ -20,6 +21,7 @@ mod snapshot;
 mod source;
 mod verdict;
 
+pub use asking::{Asking, ChatForm, LONGEST_WAIT_S, Webhook};
 pub use cases::{Case, CaseEffects, CaseFailure, CaseFile, run_cases};
 pub use check::{Diagnostic, Severity, check};
 pub use compile::{Compiled, Rule, RuleEffect, compile};
@@ -31,7 +33,7 @@ pub use error::{CaseError, ConfigError, PolicyError, SnapshotError};
 
 pub use grant::{Grant, GrantScope};
 pub use judge::{Judge, Policy, Subject};
-pub use preset::{SCHEMA, floor_sources, preset_sources};
+pub use preset::{POLICIES_DIGEST, SCHEMA, floor_sources, preset_sources};
 pub use restrict::{Ignored, restrict};
 pub use snapshot::Snapshot;
 pub use source::{Layer, Source, Sources, load_dir};

@@ -1,7 +1,7 @@
 //! A repository's own `ambit.toml` beneath the organisation's: a cloned repository may be anybody's, so what it says
 //! makes rules stricter, and makes them laxer only where the person trusts it.
 
-use crate::{Config, Mode, Names};
+use crate::{Asking, Config, Mode, Names};
 use model::Verb;
 
 /// A key of a repository's file that was not followed.
@@ -55,12 +55,16 @@ pub fn restrict(repo: &Config, org: &Config, trusted: bool) -> (Config, Vec<Igno
         }
     }
 
-    let loosening: [(&str, bool); 5] = [
+    let loosening: [(&str, bool); 9] = [
         ("not_production", repo.not_production != Names::default()),
         ("network.read_hosts", !repo.network.read_hosts.is_empty()),
         ("approvers", !repo.approvers.0.is_empty()),
+        ("people", !repo.people.is_empty()),
+        ("approvals", repo.approvals != Asking::default()),
         ("delegates", !repo.delegates.kinds.is_empty()),
         ("workspace.extra", !repo.workspace.extra.is_empty()),
+        ("secrets.lend", !repo.secrets.lend.is_empty()),
+        ("secrets.backends", !repo.secrets.backends.is_empty()),
     ];
     if trusted {
         add_names(&mut merged.not_production, &repo.not_production);
@@ -70,6 +74,16 @@ pub fn restrict(repo: &Config, org: &Config, trusted: bool) -> (Config, Vec<Igno
         for (group, persons) in &repo.approvers.0 {
             // Who decides for the organisation's groups is the organisation's to say.
             merged.approvers.0.entry(group.clone()).or_insert_with(|| persons.clone());
+        }
+        for (person, accounts) in &repo.people {
+            merged.people.entry(person.clone()).or_insert_with(|| accounts.clone());
+        }
+        merged.approvals = merged.approvals.or(&repo.approvals);
+        for (secret, terms) in &repo.secrets.lend {
+            merged.secrets.lend.entry(secret.clone()).or_insert_with(|| terms.clone());
+        }
+        for (backend, terms) in &repo.secrets.backends {
+            merged.secrets.backends.entry(backend.clone()).or_insert_with(|| terms.clone());
         }
     } else {
         loosening.iter().filter(|(_, set)| *set).for_each(|(key, _)| refuse(key));
