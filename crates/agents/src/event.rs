@@ -93,6 +93,19 @@ pub struct Report {
     pub call: Option<CallId>,
     /// The agent's own name of the event.
     pub name: String,
+    /// The input of a shell command as the agent gave it, whole; `None` for every other tool.
+    pub input: Option<serde_json::Value>,
+}
+
+impl Report {
+    /// The input of the shell command with another command in it and everything else as it was; `None` where the agent
+    /// lets no command be rewritten.
+    #[must_use]
+    pub fn with_command(&self, command: &str) -> Option<serde_json::Value> {
+        let mut input = self.input.clone()?;
+        *input.get_mut("command").filter(|c| c.is_string())? = command.into();
+        Some(input)
+    }
 }
 
 /// What the guard answers.
@@ -102,6 +115,11 @@ pub enum Answer {
     Pass {
         /// Words for the person, if any.
         notice: Option<String>,
+    },
+    /// No decision, and words for the agent: what it should know about a call that has ended.
+    Tell {
+        /// The words.
+        context: String,
     },
     /// The call runs.
     Allow {
@@ -116,6 +134,8 @@ pub enum Answer {
     Ask {
         /// What they should know.
         reason: String,
+        /// The input to run instead if they agree, whole, where the guard rewrote it.
+        input: Option<serde_json::Value>,
         /// Words for the person, if any.
         notice: Option<String>,
     },

@@ -32,6 +32,8 @@ enum Command {
     Session(commands::session::Args),
     /// Check that nothing in the record was changed, removed or reordered
     Verify(commands::verify::Args),
+    /// Give back what a call lost: deleted or overwritten files, discarded work, rewritten history
+    Undo(commands::undo::Args),
     /// Check and test policies
     Policy(commands::policy::Args),
     /// Show what Ambit believes of a program
@@ -59,6 +61,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Log(args) => commands::log::run(args),
         Command::Session(args) => commands::session::run(args),
         Command::Verify(args) => commands::verify::run(args),
+        Command::Undo(args) => commands::undo::run(&args),
         Command::Policy(args) => commands::policy::run(args),
         Command::Programs(args) => commands::programs::run(args),
         Command::Trust(args) => commands::trust::run(args),

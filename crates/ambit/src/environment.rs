@@ -5,6 +5,9 @@ use guard::{Person, Roots};
 use model::AbsPath;
 use std::path::PathBuf;
 
+/// What git asks the environment for about a person: their configuration, their programs, their name.
+pub(crate) const OF_GIT: [&str; 6] =
+    [HOME, "XDG_CONFIG_HOME", "PATH", "USER", "LOGNAME", "GIT_CONFIG_NOSYSTEM"];
 /// The person's home, as every program takes it.
 pub(crate) const HOME: &str = "HOME";
 /// Where state is kept, instead of `~/.local/state` (XDG base directory specification).
@@ -20,6 +23,9 @@ pub(crate) const CLAUDE_PROJECT_DIR: &str = "CLAUDE_PROJECT_DIR";
 pub(crate) const CLAUDE_CODE_SESSION_ATTENDED: &str = "CLAUDE_CODE_SESSION_ATTENDED";
 /// Claude Code: another directory for its settings.
 pub(crate) const CLAUDE_CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
+
+/// Claude Code: set in everything that the agent runs.
+pub(crate) const CLAUDECODE: &str = "CLAUDECODE";
 
 /// A variable of the environment; empty counts as unset.
 pub(crate) fn variable(name: &str) -> Option<String> {

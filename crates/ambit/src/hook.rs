@@ -94,6 +94,7 @@ fn answer(arguments: &[String]) -> Result<String, String> {
         project: environment::path_variable(environment::CLAUDE_PROJECT_DIR),
         attended: environment::variable(environment::CLAUDE_CODE_SESSION_ATTENDED).as_deref() == Some("1"),
         person: environment::person(),
+        sandbox: &|| false,
         variables: &environment::variable,
         now: Timestamp::now(),
     };

@@ -1,5 +1,6 @@
 //! The flow: a call is read, judged, recorded, and only then let through.
 
+use crate::concede::Made;
 use crate::machine::Machine;
 use crate::pending::Pending;
 use crate::rails::Rails;
@@ -8,7 +9,8 @@ use crate::records::{self, InForce, Person};
 use crate::roots::Roots;
 use crate::session::{Marks, Session, SessionError};
 use crate::settings::{Settings, SettingsError};
-use crate::{rebuild, words};
+use crate::ticket::Ticket;
+use crate::{concede, rebuild, words};
 use agents::{Answer, Context, Event, Report};
 use jiff::Timestamp;
 use ledger::{Durability, Kind, Ledger, LedgerError, Options, Record, Recorded};
@@ -33,6 +35,8 @@ pub struct Guard<'a> {
     pub attended: bool,
     /// Who is at the machine.
     pub person: Person,
+    /// Whether this machine's sandbox reaches the tier that is asked for. Asked only where it matters.
+    pub sandbox: &'a dyn Fn() -> bool,
     /// The environment's variables.
     pub variables: &'a dyn Fn(&str) -> Option<String>,
     /// Now.
@@ -72,18 +76,22 @@ impl Guard<'_> {
     /// [`GuardError`] when the event could not be judged or recorded; the caller answers *deny*.
     pub fn handle(&self, report: &Report) -> Result<Answer, GuardError> {
         match &report.event {
-            Event::Proposed(call) => self.proposed(&report.context, call),
+            Event::Proposed(call) => self.proposed(report, call),
             Event::Ended(call, outcome) => {
                 let record = self.begin(Kind::OUTCOME, &report.context);
                 self.note(&records::outcome(record, call, outcome), Durability::Relaxed)?;
                 self.settle(&report.context, call)?;
-                Ok(Answer::Pass { notice: None })
+                self.after_concessions(&report.context, call, outcome)
             }
             Event::Asked(call) => {
+                let original = Ticket::original(self.roots, call);
+                let call = original.as_ref().unwrap_or(call);
                 let record = self
                     .begin(Kind::APPROVAL_ASKED, &report.context)
                     .with("channel", "the agent's own question");
-                self.note(&record.with("tool", call.tool.word()), Durability::Durable)?;
+                let waiting = Pending::waiting(self.roots, &report.context, call);
+                let record = records::asked(record.with("tool", call.tool.word()), call, &waiting);
+                self.note(&record, Durability::Durable)?;
                 Ok(Answer::Pass { notice: None })
             }
             Event::Prompt { text } => {
@@ -142,6 +150,7 @@ impl Guard<'_> {
         let workspace = self.workspace(context);
         let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
         session.add(&[], Marks::default(), LOCK_WAIT)?;
+        Ticket::sweep(&self.roots.state, self.now);
         let record = self
             .begin(Kind::SESSION_START, context)
             .with("source", source)
@@ -180,7 +189,8 @@ impl Guard<'_> {
         Ok(())
     }
 
-    fn proposed(&self, context: &Context, call: &ToolCall) -> Result<Answer, GuardError> {
+    fn proposed(&self, report: &Report, call: &ToolCall) -> Result<Answer, GuardError> {
+        let context = &report.context;
         let workspace = self.workspace(context);
         let settings = Settings::load(self.roots, &workspace)?;
         if settings.changed || settings.broken.is_some() {
@@ -194,8 +204,9 @@ impl Guard<'_> {
             rebuild::from_ledger(&mut session, self.roots, &context.session.0, LOCK_WAIT)?;
         }
         let rails = Rails::new(self.roots.own(), self.roots.home.as_ref());
+        let contain = self.can_contain(report, call, &workspace);
         let machine = Machine::new(
-            workspace,
+            workspace.clone(),
             self.roots.home.clone(),
             &settings.config,
             Some(&session),
@@ -207,16 +218,39 @@ impl Guard<'_> {
         let subject = Subject {
             session: context.session.0.clone(),
             agent: self.agent.to_owned(),
-            sandbox: false,
+            sandbox: contain,
             untrusted_seen: session.own().has(Marks::UNTRUSTED_SEEN),
             sensitive_read: session.own().has(Marks::SENSITIVE_READ),
             attended: self.attended,
             now: u64::try_from(self.now.as_second()).unwrap_or(0),
         };
-        // Neither the sandbox nor snapshots are there yet: nothing that cannot be kept is offered.
         let groups = settings.config.groups();
-        let verdict = settings.policy.judge(&subject, &reading.effects, Offers::default(), &groups, &[])?;
-        self.conclude(context, call, &reading, &verdict, &settings, &mut session)
+        let plan = concede::planned(&reading);
+        let offers = Offers { snapshot: plan.is_some(), contain };
+        let judge = |offers| settings.policy.judge(&subject, &reading.effects, offers, &groups, &[]);
+        let mut made = Made::of(judge(offers)?);
+        if self.goes_on(&made.verdict, &settings)
+            && made.verdict.snapshot()
+            && let Some(plan) = plan
+        {
+            match concede::take(self.roots, context, call, (plan, &reading, &made.verdict), self.now) {
+                Ok(taken) => made.taken = Some(taken),
+                // What cannot be kept is not offered, and without it the call is another question.
+                Err(why) => {
+                    made = Made::of(judge(Offers { snapshot: false, ..offers })?);
+                    made.not_kept = Some(why.to_string());
+                }
+            }
+        }
+        if self.goes_on(&made.verdict, &settings) && made.verdict.contained() {
+            made.rewritten = self.rewrite(report, call, &workspace)?;
+        }
+        self.conclude(context, call, &reading, &made, &settings, &mut session)
+    }
+
+    /// Whether a call with this verdict may run, at once or when a person agrees, so that concessions are made.
+    fn goes_on(&self, verdict: &Verdict, settings: &Settings) -> bool {
+        settings.mode() == Mode::Enforce && self.applied(verdict, settings) != VerdictKind::Deny
     }
 
     /// Records the decision and answers it.
@@ -225,12 +259,14 @@ impl Guard<'_> {
         context: &Context,
         call: &ToolCall,
         reading: &Reading,
-        verdict: &Verdict,
+        made: &Made,
         settings: &Settings,
         session: &mut Session,
     ) -> Result<Answer, GuardError> {
         let mode = settings.mode();
-        let text = words::verdict_text(verdict, reading, &call.tool);
+        let verdict = &made.verdict;
+        let mut text = words::verdict_text(verdict, reading, &call.tool);
+        made.tell(&mut text);
         let applied = self.applied(verdict, settings);
         let force = InForce {
             mode: mode_word(mode),
@@ -239,12 +275,14 @@ impl Guard<'_> {
             attended: self.attended,
         };
         let record = records::decision(self.begin(Kind::DECISION, context), call, reading, verdict, force);
-        let durability = if applied == VerdictKind::Allow && mode == Mode::Enforce {
+        let record = made.record(record);
+        let durability = if applied == VerdictKind::Allow && mode == Mode::Enforce && made.taken.is_none() {
             Durability::Relaxed
         } else {
             Durability::Durable
         };
         let recorded = self.append(&record, durability)?;
+        made.remember(self.roots, context, call)?;
         let seen = provenance(reading);
         match applied {
             VerdictKind::Allow | VerdictKind::Contain => session.add(&seen.paths, seen.own, LOCK_WAIT)?,
@@ -259,8 +297,8 @@ impl Guard<'_> {
             .map(|why| format!("Ambit: the policy is broken, the last good one stays in force: {why}"));
         Ok(match applied {
             VerdictKind::Deny => Answer::Deny { reason: text, notice },
-            VerdictKind::Ask => Answer::Ask { reason: text, notice },
-            VerdictKind::Allow | VerdictKind::Contain => let_through(verdict, recorded, mode, text, notice),
+            VerdictKind::Ask => Answer::Ask { reason: text, input: made.input(), notice },
+            VerdictKind::Allow | VerdictKind::Contain => let_through(made, recorded, mode, text, notice),
         })
     }
 
@@ -306,19 +344,17 @@ impl Guard<'_> {
 
 /// The one place where a call is let through: it takes a verdict, which only policy can make, and the proof that the
 /// decision is in the ledger, which only the ledger can make.
-fn let_through(
-    verdict: &Verdict,
-    recorded: Recorded,
-    mode: Mode,
-    text: String,
-    notice: Option<String>,
-) -> Answer {
-    debug_assert!(mode == Mode::Observe || verdict.kind() <= VerdictKind::Contain);
+fn let_through(made: &Made, recorded: Recorded, mode: Mode, text: String, notice: Option<String>) -> Answer {
+    debug_assert!(mode == Mode::Observe || made.verdict.kind() <= VerdictKind::Contain);
     let _in_the_ledger: u64 = recorded.index();
     match mode {
         // What would have been said is for the record only: the agent's own rules go on as without Ambit.
         Mode::Observe => Answer::Pass { notice },
-        Mode::Enforce => Answer::Allow { reason: text, input: None, notice },
+        Mode::Enforce if !made.kept_what_the_verdict_demands() => {
+            let reason = format!("{text}\nAmbit could not do what this depends on, so nothing was run.");
+            Answer::Deny { reason, notice }
+        }
+        Mode::Enforce => Answer::Allow { reason: text, input: made.input(), notice },
     }
 }
 

@@ -3,6 +3,7 @@
 //! No daemon: one short process a call does all of this with files. Nothing here reads the environment, the clock or a
 //! terminal; they come in by argument.
 
+mod concede;
 mod flow;
 mod machine;
 mod overlay;
@@ -14,8 +15,11 @@ mod records;
 mod roots;
 mod session;
 mod settings;
+mod ticket;
+mod withheld;
 mod words;
 
+pub use concede::{git_program, snapshots};
 pub use flow::{Guard, GuardError, Provenance, mode_word, provenance, workspace_of};
 pub use machine::{BUDGET, Machine};
 pub use overlay::{Done, Overlay};
@@ -25,4 +29,5 @@ pub use records::Person;
 pub use roots::Roots;
 pub use session::{Marks, Session, SessionError};
 pub use settings::{CONFIG_FILE, REPOSITORY_DIR, Settings, SettingsError, is_trusted, sources, trust};
+pub use ticket::{Ticket, TicketError};
 pub use words::{reason, shortened, verdict_text, visible};

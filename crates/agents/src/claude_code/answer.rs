@@ -19,6 +19,7 @@ pub fn render(event: &str, answer: &Answer) -> String {
         | Answer::Allow { notice, .. }
         | Answer::Ask { notice, .. }
         | Answer::Deny { notice, .. } => notice,
+        Answer::Tell { .. } => &None,
     };
     if let Some(text) = notice {
         out.insert("systemMessage".to_owned(), Value::String(text.clone()));
@@ -26,9 +27,9 @@ pub fn render(event: &str, answer: &Answer) -> String {
     match event {
         "PreToolUse" => {
             let decision = match answer {
-                Answer::Pass { .. } => None,
+                Answer::Pass { .. } | Answer::Tell { .. } => None,
                 Answer::Allow { reason, input, .. } => Some(("allow", reason, input.clone())),
-                Answer::Ask { reason, .. } => Some(("ask", reason, None)),
+                Answer::Ask { reason, input, .. } => Some(("ask", reason, input.clone())),
                 Answer::Deny { reason, .. } => Some(("deny", reason, None)),
             };
             if let Some((word, reason, input)) = decision {
@@ -49,6 +50,12 @@ pub fn render(event: &str, answer: &Answer) -> String {
                 out.insert("reason".to_owned(), json!(reason));
             }
         }
+        "PostToolUse" | "PostToolUseFailure" => {
+            if let Answer::Tell { context } = answer {
+                let own = json!({"hookEventName": event, "additionalContext": context});
+                out.insert("hookSpecificOutput".to_owned(), own);
+            }
+        }
         _ => {}
     }
     let body = Value::Object(out).to_string();
@@ -62,12 +69,13 @@ mod tests {
 
     #[test]
     fn every_answer_is_json_with_the_ending() {
-        for event in ["PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop"] {
+        for event in ["PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop"] {
             for answer in [
                 Answer::Pass { notice: None },
                 Answer::Pass { notice: Some("n".into()) },
                 Answer::Allow { reason: "r".into(), input: Some(json!({"command": "}"})), notice: None },
-                Answer::Ask { reason: "r\n\"q\"".into(), notice: None },
+                Answer::Ask { reason: "r\n\"q\"".into(), input: Some(json!({"command": "c"})), notice: None },
+                Answer::Tell { context: "c\u{1b}".into() },
                 Answer::Deny { reason: "r".into(), notice: Some("n".into()) },
             ] {
                 let text = render(event, &answer);

@@ -66,6 +66,8 @@ pub fn parse(bytes: &[u8]) -> Result<Report, PayloadError> {
             tool: tool_from(&tool_name, &input),
         })
     };
+    let shell = p.tool_name.as_deref() == Some("Bash");
+    let input = p.tool_input.as_ref().filter(|_| shell).cloned();
     let event = match name.as_str() {
         "PreToolUse" => Event::Proposed(call(p.tool_name, p.tool_input)?),
         "PermissionRequest" => Event::Asked(call(p.tool_name, p.tool_input)?),
@@ -105,7 +107,7 @@ pub fn parse(bytes: &[u8]) -> Result<Report, PayloadError> {
         "ConfigChange" => Event::ConfigChange { source: p.source.unwrap_or_default(), path: p.file_path },
         other => Event::Other { name: other.to_owned() },
     };
-    Ok(Report { context, event, call: call_id, name })
+    Ok(Report { context, event, call: call_id, name, input })
 }
 
 fn required(value: Option<String>, field: &'static str) -> Result<String, PayloadError> {
@@ -128,7 +130,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(r.call, Some(CallId("t1".into())));
-        assert!(matches!(r.event, Event::Proposed(c) if c.tool.word() == "shell"));
+        assert!(matches!(&r.event, Event::Proposed(c) if c.tool.word() == "shell"));
+        // All but the command stays as the agent gave it.
+        let rewritten = r.with_command("true").unwrap();
+        assert_eq!(rewritten, serde_json::json!({"command": "true", "description": "d"}));
     }
 
     #[test]

@@ -10,5 +10,6 @@ pub(crate) mod programs;
 pub(crate) mod session;
 pub(crate) mod story;
 pub(crate) mod trust;
+pub(crate) mod undo;
 pub(crate) mod uninstall;
 pub(crate) mod verify;
