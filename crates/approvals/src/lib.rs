@@ -14,10 +14,12 @@ mod decision;
 mod error;
 mod files;
 mod keys;
+pub mod measure;
 mod request;
 mod state;
 mod store;
 mod task;
+pub mod webhook;
 
 pub use decision::{Channel, Choice, Decision, Entry, Scope, Use, What};
 pub use error::{ApprovalError, Result};

@@ -265,6 +265,8 @@ pub struct Question {
     pub subagent: Option<String>,
     /// The account of the person who drives the agent.
     pub driver: String,
+    /// Whether the agent's own question asks the driver too.
+    pub dialog: bool,
     /// How much a wrong consent could cost.
     pub risk: Risk,
     /// Who must agree.

@@ -73,6 +73,7 @@ pub(crate) fn question(exact: Exact, quorum: Quorum) -> Question {
         call: Some("call-1".to_owned()),
         subagent: None,
         driver: "ann".to_owned(),
+        dialog: false,
         risk: Risk::Ordinary,
         quorum,
         asked_at: start(),

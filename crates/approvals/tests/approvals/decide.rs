@@ -466,3 +466,42 @@ fn a_task_must_end_and_must_name_something() {
     std::fs::write(&file, text.replace("/srv/data", "/srv")).unwrap();
     assert!(world.store.granted().unwrap().is_empty());
 }
+
+#[test]
+fn chats_are_told_in_their_own_form_and_nothing_of_a_command_is_obeyed() {
+    use approvals::webhook::{Form, message};
+    let world = World::new();
+    let mut asked = simple("s", "x");
+    asked.story.text = format!("echo <!channel> ```*b* & \u{202e} {}; rm -rf /srv", "y".repeat(9000));
+    asked.story.reason = "it loses <data>".to_owned();
+    asked.risk = Risk::High;
+    let id = world.ask(asked);
+    let case = world.store.get(id, start()).unwrap().unwrap();
+    let slack = message(Form::Slack, &case, Some("http://127.0.0.1:1/approvals/A1"));
+    let text = slack.to_string();
+    assert!(
+        !text.contains("<!channel>") && text.contains("&lt;!channel&gt;") && !text.contains('\u{202e}'),
+        "{text}"
+    );
+    assert!(text.contains("rm -rf /srv"), "the end is kept");
+    for block in slack["blocks"].as_array().unwrap() {
+        match block["type"].as_str().unwrap() {
+            "header" => assert!(block["text"]["text"].as_str().unwrap().chars().count() <= 150),
+            "section" => {
+                assert!(block["text"]["text"].as_str().unwrap_or_default().chars().count() <= 3000);
+                for field in block["fields"].as_array().into_iter().flatten() {
+                    assert!(field["text"].as_str().unwrap().chars().count() <= 2000);
+                }
+            }
+            "context" | "actions" => {}
+            other => panic!("a block of kind {other}"),
+        }
+    }
+    let teams = message(Form::Teams, &case, None);
+    let card = &teams["attachments"][0]["content"];
+    assert_eq!((card["type"].as_str(), card["version"].as_str()), (Some("AdaptiveCard"), Some("1.4")));
+    assert!(teams.to_string().len() < 28_000 && card["actions"].as_array().unwrap().is_empty());
+    assert!(card.to_string().contains("ambit approvals show A1"));
+    let plain = message(Form::Plain, &case, None);
+    assert_eq!(plain["digest"].as_str(), Some(case.request.digest.as_str()));
+}
