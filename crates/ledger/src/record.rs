@@ -59,6 +59,12 @@ kinds! {
     /// A person, or the passing of time, decided. Its `what` holds `decision`; one that is not `approve` expects no
     /// outcome of the call.
     APPROVAL_DECIDED = "approval.decided";
+    /// A call ran by a person's consent, which it used up.
+    APPROVAL_USED = "approval.used";
+    /// A person gave a task its authority before the work started.
+    TASK_GRANTED = "task.granted";
+    /// A person took a task's authority back.
+    TASK_REVOKED = "task.revoked";
     /// A setting of the agent or of Ambit changed.
     CONFIG_CHANGED = "config.changed";
     /// Another policy is in force.
