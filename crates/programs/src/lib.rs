@@ -8,6 +8,7 @@ mod assign;
 mod check;
 mod describe;
 mod error;
+mod forms;
 mod kinds;
 mod load;
 mod lookup;
@@ -22,6 +23,7 @@ mod variables;
 mod word;
 
 pub use error::TableError;
+pub use forms::{Form, missing_forms};
 pub use kinds::{FactType, facts_of};
 pub use matched::{Fact, Match, MatchedEffect, MatchedOption, Unknown};
 pub use matcher::match_words;

@@ -39,6 +39,7 @@ pub const READERS: &[&str] = &[
     "psql",
     "python",
     "redis",
+    "responses",
     "rsync",
     "ruby",
     "scp",

@@ -17,6 +17,8 @@ mod built {
 pub struct Table {
     extra: BTreeMap<String, Arc<Program>>,
     extra_cases: Vec<Case>,
+    /// Whether the built-in entries are left out.
+    bare: bool,
     decoded: Mutex<BTreeMap<u32, Arc<Program>>>,
 }
 
@@ -25,6 +27,15 @@ impl Table {
     #[must_use]
     pub fn builtin() -> Self {
         Self::default()
+    }
+
+    /// A table of these files alone, each given by its name and its text, without what comes with Ambit: so a change of
+    /// the built-in files is tried before it is built.
+    ///
+    /// # Errors
+    /// Every fault in the files.
+    pub fn only(files: &[(String, String)]) -> Result<Self, Vec<TableError>> {
+        Self { bare: true, ..Self::default() }.with_extra(files)
     }
 
     /// The table with the entries of an organisation's files, each given by its name and its text. They may add
@@ -42,7 +53,7 @@ impl Table {
                     for program in loaded.programs {
                         let program = Arc::new(program);
                         for name in std::iter::once(&program.name).chain(&program.spec.aliases) {
-                            let taken = find(name).is_some()
+                            let taken = (!self.bare && find(name).is_some())
                                 || self.extra.insert(name.clone(), Arc::clone(&program)).is_some();
                             if taken {
                                 errors.push(TableError {
@@ -68,7 +79,7 @@ impl Table {
         if let Some(program) = self.extra.get(name) {
             return Some(Arc::clone(program));
         }
-        let (from, to) = find(name)?;
+        let (from, to) = find(name).filter(|_| !self.bare)?;
         let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = decoded.get(&from) {
             return Some(Arc::clone(program));
@@ -82,7 +93,8 @@ impl Table {
     /// The names and aliases of all programs, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = built::INDEX.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+        let built = if self.bare { &[] } else { built::INDEX };
+        let mut names: Vec<String> = built.iter().map(|(name, _, _)| (*name).to_owned()).collect();
         names.extend(self.extra.keys().cloned());
         names.sort();
         names
@@ -91,7 +103,8 @@ impl Table {
     /// The examples of all entries.
     #[must_use]
     pub fn cases(&self) -> Vec<Case> {
-        let mut cases: Vec<Case> = postcard::from_bytes(built::CASES).unwrap_or_default();
+        let built = if self.bare { &[] } else { built::CASES };
+        let mut cases: Vec<Case> = postcard::from_bytes(built).unwrap_or_default();
         cases.extend(self.extra_cases.iter().cloned());
         cases
     }

@@ -132,6 +132,11 @@ impl Context<'_> {
 
     /// `set`.
     pub(crate) fn set_options(&mut self, fields: &[Field], span: Span) {
+        if fields.is_empty() {
+            // It shows every variable.
+            let facts = model::RevealFacts { what: "environment".to_owned(), name: String::new() };
+            self.emit(model::Action::Reveal(facts), span);
+        }
         let mut at = 0;
         while let Some(field) = fields.get(at) {
             at += 1;

@@ -21,6 +21,7 @@ pub(super) fn run_file(cx: &mut Context<'_>, inv: Invocation, name: &str) -> Out
     let origin = origin_of(cx, &target);
     let Some(text) = text_of(cx, &target) else {
         promised(cx, &inv, name);
+        hinted(cx, name, "script", span);
         let origin_says = match origin {
             Origin::Session => "was written in this session",
             Origin::Downloaded => "was downloaded",
@@ -37,6 +38,7 @@ pub(super) fn run_file(cx: &mut Context<'_>, inv: Invocation, name: &str) -> Out
         }
         interpreter => {
             promised(cx, &inv, name);
+            hinted(cx, name, "script", span);
             let what = interpreter.unwrap_or_else(|| "unknown".to_owned());
             cx.not_understood(name, format!("`{name}` is a {what} script, which is not read"), origin, span);
             Output::default()
@@ -50,6 +52,12 @@ fn renamed(mut inv: Invocation, plain: &str) -> Invocation {
         *first = Field::text(plain, first.span);
     }
     inv
+}
+
+/// What the name of a script that is not read says of it: `deploy.sh` deploys.
+fn hinted(cx: &mut Context<'_>, name: &str, runner: &str, span: Span) {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    crate::readers::hints(cx, runner, &[file.to_owned()], span);
 }
 
 /// What a program that cannot be read would do if it were the one that its name promises (`./gradlew publish`,
@@ -85,7 +93,10 @@ pub(crate) fn run_shell_script(cx: &mut Context<'_>, call: &mut Call, script: &F
             let output = cx.apart(|cx| cx.run_script(&text, words, stdin, span));
             call.prints(output);
         }
-        None => opaque(cx, call, format!("the script `{shown}` cannot be read"), origin, span),
+        None => {
+            hinted(cx, &shown, "script", span);
+            opaque(cx, call, format!("the script `{shown}` cannot be read"), origin, span);
+        }
     }
 }
 
@@ -104,6 +115,14 @@ pub(super) fn interpreted(cx: &mut Context<'_>, call: &mut Call, script: &Field)
     }
     let target = cx.path(script);
     let origin = origin_of(cx, &target);
+    if let Some(name) = script.known() {
+        hinted(cx, &name, "script", span);
+        // `python manage.py migrate`: the script is known by its name.
+        let at = call.inv.words.iter().position(|word| word == script);
+        if let Some(words) = at.and_then(|at| call.inv.words.get(at..)) {
+            promised(cx, &Invocation { words: words.to_vec(), ..call.inv.clone() }, &name);
+        }
+    }
     opaque(cx, call, format!("runs the script `{}`, which is not read", script.shown()), origin, span);
 }
 

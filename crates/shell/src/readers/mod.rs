@@ -11,9 +11,11 @@ mod finding;
 mod git;
 mod git_config;
 mod git_losses;
+mod git_remotes;
 mod net;
 mod packages;
 mod python;
+mod recipes;
 mod sed;
 mod sql;
 mod users;
@@ -21,6 +23,7 @@ mod wrappers;
 
 pub(crate) use awk::read as awk_program;
 pub(crate) use files::tar_words;
+pub(crate) use packages::hints;
 pub(crate) use sed::read as sed_script;
 pub(crate) use sql::read as sql_text;
 
@@ -57,6 +60,10 @@ pub(crate) fn by_name(program: &str) -> Option<&'static str> {
         "kill" | "pkill" | "killall" | "skill" => "kill",
         "crontab" => "crontab",
         "make" => "make",
+        "just" => "just",
+        "ps" => "ps",
+        "less" | "more" | "most" => "pager",
+        "task" | "rake" | "invoke" | "fab" | "cap" | "nox" | "tox" | "composer" => "task",
         "npm" | "pnpm" | "yarn" | "bun" => "npm",
         _ => return None,
     })
@@ -95,13 +102,18 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "kill" => users::kill(cx, call),
         "psql" | "mysql" | "sqlite" => data::sql_client(cx, call, reader),
         "redis" => data::redis(cx, call),
+        "ps" => wrappers::ps(cx, call),
+        "pager" => wrappers::pager(cx, call),
+        "responses" => wrappers::responses(cx, call),
         "make" => packages::make(cx, call),
+        "just" => packages::just(cx, call),
+        "task" | "cargo" => packages::task(cx, call),
         "python" => python::python(cx, call),
         "npm" | "yarn" => packages::npm(cx, call),
         "crontab" => users::crontab(cx, call),
         // Nothing that the roles and effects of the table do not say already.
-        "aws" | "cargo" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf" | "ruby"
-        | "scp" | "tee" | "terraform" | "test" | "uv" => {}
+        "aws" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf" | "ruby" | "scp"
+        | "tee" | "terraform" | "test" | "uv" => {}
         other => {
             let span = call.span();
             opaque(cx, call, format!("nothing here reads `{other}`"), Origin::Unknown, span);

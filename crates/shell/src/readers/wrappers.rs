@@ -52,6 +52,45 @@ pub(super) fn env(cx: &mut Context<'_>, call: &mut Call) {
     call.prints(output);
 }
 
+/// `ps auxe`: among letters without a dash, `e` shows the processes' variables.
+pub(super) fn ps(cx: &mut Context<'_>, call: &mut Call) {
+    let letters = |w: &Field| {
+        let text = w.prefix();
+        text.contains('e') && text.chars().all(|c| c.is_ascii_alphabetic())
+    };
+    if let Some(word) = call.found.operands.iter().find(|w| letters(w)) {
+        let facts = model::RevealFacts { what: "process_environment".to_owned(), name: word.shown() };
+        cx.emit(model::Action::Reveal(facts), word.span);
+        call.sensitive = true;
+    }
+}
+
+/// `less +COMMAND FILE`: a command of the pager, which may run programs; numbers, `F`, `G` and searches do not.
+pub(super) fn pager(cx: &mut Context<'_>, call: &mut Call) {
+    for word in call.found.operands.clone() {
+        let prefix = word.prefix();
+        let Some(command) = prefix.trim_start_matches('+').get(..).filter(|_| prefix.starts_with('+')) else {
+            continue;
+        };
+        let plain = command.chars().all(|c| c.is_ascii_digit() || matches!(c, 'F' | 'G' | 'g'))
+            || (command.starts_with('/') && !command.contains('\n'));
+        if !plain || word.known().is_none() {
+            let why = format!("`{}` gives the pager a command", word.shown());
+            opaque(cx, call, why, Origin::Unknown, word.span);
+        }
+    }
+}
+
+/// Compilers take more options from a file that is named `@file`.
+pub(super) fn responses(cx: &mut Context<'_>, call: &mut Call) {
+    for word in call.found.operands.clone() {
+        if word.prefix().starts_with('@') {
+            let why = format!("`{}` takes options from a file", word.shown());
+            opaque(cx, call, why, Origin::Unknown, word.span);
+        }
+    }
+}
+
 /// `NAME=VALUE` of a word.
 pub(super) fn split_assignment(word: &Field) -> Option<(String, Field)> {
     let prefix = word.prefix();
