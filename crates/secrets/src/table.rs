@@ -1,0 +1,45 @@
+//! The table of detectors, as constants that the build made of `detectors/*.toml`.
+
+use crate::hooks::Hook;
+use crate::spec::{Check, Detector, Segment};
+use crate::trigram;
+
+include!(concat!(env!("OUT_DIR"), "/table.rs"));
+
+/// What may begin at a place of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry {
+    /// A token: the detector's number and its prefix's.
+    Token(u16, u8),
+    /// Something that is read by hand.
+    Hook(&'static str, Hook),
+}
+
+/// Whether something may begin with this key.
+#[inline]
+pub(crate) fn may_begin(key: u32) -> bool {
+    let (word, bit) = trigram::place(key);
+    FILTER.get(word).is_some_and(|w| (w >> bit) & 1 == 1)
+}
+
+/// What may begin with this key.
+pub(crate) fn entries(key: u32) -> &'static [Entry] {
+    ENTRIES.binary_search_by_key(&key, |(k, _)| *k).ok().and_then(|at| ENTRIES.get(at)).map_or(&[], |(_, e)| e)
+}
+
+/// The detector with this number.
+pub(crate) fn detector(number: u16) -> Option<&'static Detector> {
+    DETECTORS.get(usize::from(number))
+}
+
+/// Every kind of credential that Ambit knows, in the order of the tables.
+#[must_use]
+pub fn detectors() -> &'static [Detector] {
+    DETECTORS
+}
+
+/// The kind with this name.
+#[must_use]
+pub fn detector_of(id: &str) -> Option<&'static Detector> {
+    DETECTORS.iter().find(|d| d.id == id)
+}
