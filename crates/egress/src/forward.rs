@@ -23,6 +23,7 @@ pub(crate) struct Forward<'c> {
     fixed: Option<Target>,
     tls: bool,
     upstream: Option<Upstream<'c>>,
+    /// Bytes of the present request and its answer.
     up: u64,
     down: u64,
     rule: String,
@@ -108,6 +109,11 @@ impl<'c> Forward<'c> {
                     let denial = unread(Reason::Limit, "the head of the request is too long");
                     return self.refuse_unread(client, 431, &denial);
                 }
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                    let denial = unread(Reason::Malformed, "the head of the request was cut off");
+                    self.tell_unread(&denial);
+                    return Err(e);
+                }
                 Err(e) => return Err(e),
             };
             match self.serve_head(client, &head)? {
@@ -143,13 +149,13 @@ impl<'c> Forward<'c> {
             }
         };
         let (method, path) = (head.method.clone(), head.path().to_owned());
-        let before = (self.up, self.down);
+        (self.up, self.down) = (0, 0);
         let result = self.request(client, &target, head);
         let mut event = self.session.event(What::Request, Outcome::Ended, &target);
         event.method = Some(method);
         event.path = Some(shown(path.as_bytes()));
         event.address = self.upstream.as_ref().map(|u| u.ip);
-        (event.up, event.down) = (self.up - before.0, self.down - before.1);
+        (event.up, event.down) = (self.up, self.down);
         self.rule.clone_into(&mut event.rule);
         match result {
             Ok((status, next)) => {
@@ -182,11 +188,15 @@ impl<'c> Forward<'c> {
         status: u16,
         denial: &Denial,
     ) -> io::Result<()> {
+        self.tell_unread(denial);
+        answer(client, &self.session, status, denial, None)
+    }
+
+    fn tell_unread(&self, denial: &Denial) {
         match &self.fixed {
             Some(target) => self.session.tell_denied(target, denial),
             None => self.session.tell_unread(b"", denial),
         }
-        answer(client, &self.session, status, denial, None)
     }
 
     /// The target of a request, which the request line, `Host` and the connection must agree on. The head's target
@@ -331,7 +341,7 @@ impl<'c> Forward<'c> {
             let mut event = self.session.event(What::Connect, Outcome::Ended, &old.target);
             event.address = Some(old.ip);
             self.rule.clone_into(&mut event.rule);
-            (event.up, event.down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
+            (event.up, event.down) = (old.up, old.down);
             self.session.tell(event);
         }
     }
@@ -415,6 +425,7 @@ impl<'c> Forward<'c> {
         match upstream.wire.write_all(bytes).and_then(|()| upstream.wire.flush()) {
             Ok(()) => {
                 self.up += bytes.len() as u64;
+                upstream.up += bytes.len() as u64;
                 Ok(())
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
@@ -440,6 +451,7 @@ impl<'c> Forward<'c> {
             let bytes = upstream.wire.read_head(limit).map_err(|e| broken(&e, target))?;
             let bytes = bytes.ok_or_else(|| broken(&io::ErrorKind::UnexpectedEof.into(), target))?;
             self.down += bytes.len() as u64;
+            upstream.down += bytes.len() as u64;
             let head = AnswerHead::read(&bytes, &request.method).map_err(|e| {
                 Refused::new(
                     502,
@@ -485,6 +497,7 @@ impl<'c> Forward<'c> {
         loop {
             let n = body.read(&mut upstream.wire, &mut room).map_err(Stop::Gone)?;
             self.down += n as u64;
+            upstream.down += n as u64;
             let bytes = room.get(..n).unwrap_or_default();
             let now = match &mut scrubber {
                 None => bytes,

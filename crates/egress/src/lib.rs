@@ -11,6 +11,7 @@
 //! Nothing here reads the environment, the home or the clock; time-outs are measured by a monotonic clock.
 
 mod address;
+mod bundles;
 mod direct;
 mod dns;
 mod event;
@@ -23,6 +24,7 @@ mod paths;
 mod proxy;
 mod pump;
 mod refusal;
+mod registries;
 mod rules;
 mod serve;
 mod session;
@@ -32,11 +34,13 @@ mod tunnel;
 mod upstream;
 
 pub use address::{AddressKind, Network, address_kind, embedded_v4};
+pub use bundles::{Bundles, HostEntry, RequestEntry};
 pub use event::{Event, Observer, Outcome, Reason, Via, What};
 pub use hello::Hello;
 pub use lend::{Lent, MIN_SENTINEL, MIN_VALUE, Place, Scrubber, Secret};
 pub use name::{NameError, Target, read_host, read_written_host};
 pub use paths::{PathPattern, is_plain};
+pub use registries::Registry;
 pub use rules::{
     DEFAULT_DENY, Denial, Grant, HostPattern, HostRule, Limits, NetworkGrant, RequestRule, RuleError, Rules,
     Traffic, WEB_PORTS,

@@ -18,6 +18,9 @@ pub(crate) struct Upstream<'c> {
     pub(crate) wire: Buffered<Box<dyn Wire>>,
     /// Why TLS could not be set up; told at the first request, when there is somebody to tell.
     pub(crate) failed: Option<Denial>,
+    /// Bytes sent and received over all requests.
+    pub(crate) up: u64,
+    pub(crate) down: u64,
     _watched: Watched<'c>,
 }
 
@@ -28,6 +31,8 @@ impl<'c> Upstream<'c> {
             ip: dialled.ip,
             wire: Buffered::new(Box::new(dialled.stream)),
             failed: None,
+            up: 0,
+            down: 0,
             _watched: dialled.watched,
         }
     }
@@ -48,7 +53,7 @@ impl<'c> Upstream<'c> {
                 (Box::new(stream), Some(unread(Reason::Certificate, why)))
             }
         };
-        Self { target, ip, wire: Buffered::new(wire), failed, _watched: watched }
+        Self { target, ip, wire: Buffered::new(wire), failed, up: 0, down: 0, _watched: watched }
     }
 
     /// Whether the host has closed the connection, or sent what nobody asked for.
