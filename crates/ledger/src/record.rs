@@ -87,6 +87,18 @@ kinds! {
     SUBAGENT_END = "subagent.end";
     /// A person had given back what a call lost.
     UNDO = "undo";
+    /// A person had a secret kept. No record holds a value.
+    SECRET_KEPT = "secret.kept";
+    /// A person removed a secret.
+    SECRET_REMOVED = "secret.removed";
+    /// A person let programs have a secret for a time.
+    SECRET_GRANTED = "secret.granted";
+    /// A person took that back.
+    SECRET_REVOKED = "secret.revoked";
+    /// A secret was lent to a contained process.
+    SECRET_LENT = "secret.lent";
+    /// A lent secret was used: put into a request, or its stand-in seen where it does not belong.
+    SECRET_USED = "secret.used";
 }
 
 impl Kind {
