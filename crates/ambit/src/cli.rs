@@ -32,12 +32,20 @@ enum Command {
     Session(commands::session::Args),
     /// Check that nothing in the record was changed, removed or reordered
     Verify(commands::verify::Args),
+    /// Take sealed values out of the record for good; that it was done, by whom and why stays in it
+    Erase(commands::erase::Args),
     /// Give back what a call lost: deleted or overwritten files, discarded work, rewritten history
     Undo(commands::undo::Args),
+    /// Open the console in a browser: what happens now, every session's story, approvals, proofs
+    Console(commands::console::Args),
+    /// Give records to other systems: JSON lines, OCSF, CEF, Splunk's HEC, OpenTelemetry
+    Export(commands::export::Args),
     /// Check and test policies
     Policy(commands::policy::Args),
     /// Show what Ambit believes of a program
     Programs(commands::programs::Args),
+    /// Run a command in bounds: files, network and credentials by allowlist
+    Run(commands::run::Args),
     /// Let a repository's own `.ambit` loosen rules, as it stands now
     Trust(commands::trust::Args),
     /// One event of an agent, on standard input (agents run this)
@@ -61,9 +69,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Log(args) => commands::log::run(args),
         Command::Session(args) => commands::session::run(args),
         Command::Verify(args) => commands::verify::run(args),
+        Command::Erase(args) => commands::erase::run(&args),
         Command::Undo(args) => commands::undo::run(&args),
+        Command::Console(args) => commands::console::run(args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Policy(args) => commands::policy::run(args),
         Command::Programs(args) => commands::programs::run(args),
+        Command::Run(args) => commands::run::run(args),
         Command::Trust(args) => commands::trust::run(args),
         Command::Hook { agent, places } => return crate::hook::main(Some(&agent), &places),
     };

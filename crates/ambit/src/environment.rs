@@ -32,6 +32,11 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
+/// Every variable, for a contained command; a list elsewhere says which of them it gets.
+pub(crate) fn all() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
+    std::env::vars_os()
+}
+
 /// An absolute path from a variable.
 pub(crate) fn path_variable(name: &str) -> Option<AbsPath> {
     variable(name).and_then(|v| AbsPath::parse(&v).ok())
@@ -56,6 +61,29 @@ pub(crate) fn places() -> Result<Vec<String>> {
         .collect())
 }
 
+/// Where things lie, as arguments for hooks that serve every account of a machine: only where the administrator's
+/// files are. The rest lies in the account's home, which the system tells.
+pub(crate) fn managed_places() -> Result<Vec<String>> {
+    let admin = admin_dir().join("ambit");
+    let admin = admin.to_str().context("a path of Ambit's is not valid UTF-8")?;
+    Ok(vec!["--admin".to_owned(), admin.to_owned()])
+}
+
+/// Where things lie for hooks with [`managed_places`]: no variable moves the record or the rules. An account that the
+/// system's list does not name (one of a directory service) has its home from `HOME`.
+fn managed_roots(admin: &AbsPath) -> Result<Roots> {
+    let uid = rustix::process::getuid().as_raw();
+    let home = account(uid).and_then(|(_, home)| AbsPath::parse(&home).ok()).or_else(|| path_variable(HOME));
+    let home = home.context("neither the system nor the variable `HOME` tells where the home is")?;
+    Ok(Roots {
+        state: home.join(".local/state/ambit").as_std().to_owned(),
+        config: home.join(".config/ambit").as_std().to_owned(),
+        admin: admin.as_std().to_owned(),
+        program: program(),
+        home: Some(home),
+    })
+}
+
 /// Where things lie for an installed hook, as its arguments say. `None` when it has none.
 ///
 /// # Errors
@@ -70,6 +98,9 @@ pub(crate) fn given_places(arguments: &[String]) -> Result<Option<Roots>> {
         let slot = PLACES.iter().position(|o| o == option).and_then(|at| found.get_mut(at));
         *slot.with_context(|| format!("`ambit hook` knows no option `{option}`"))? =
             Some(AbsPath::parse(place)?);
+    }
+    if let [None, None, None, Some(admin)] = &found {
+        return managed_roots(admin).map(Some);
     }
     let [Some(home), Some(state), Some(config), Some(admin)] = found else {
         anyhow::bail!("the installed hook names some of Ambit's places and not all; run `ambit init` again");
@@ -115,6 +146,11 @@ pub(crate) fn admin_dir() -> PathBuf {
     path_variable(AMBIT_ADMIN_DIR).map_or_else(|| PathBuf::from("/etc"), |p| p.as_std().to_owned())
 }
 
+/// Whether there is a desktop that can show a notice.
+pub(crate) fn has_desktop() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| variable(name).is_some())
+}
+
 /// The current directory.
 pub(crate) fn current_dir() -> Result<AbsPath> {
     let dir = std::env::current_dir()
@@ -126,20 +162,46 @@ pub(crate) fn current_dir() -> Result<AbsPath> {
 /// Who runs this, by the system's own word and not by a variable that an agent could set: the user's number, with the
 /// login name where it is known for it.
 pub(crate) fn person() -> Person {
-    use sha2::{Digest, Sha256};
     let uid = rustix::process::getuid().as_raw();
-    let login = login_of(uid).unwrap_or_else(|| format!("uid-{uid}"));
-    let host = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    let digest = Sha256::digest(format!("ambit subject\0{}\0{uid}", host.trim()));
-    let subject: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Person { login, subject: format!("p-{subject}") }
+    let login = account(uid).map(|(login, _)| login).unwrap_or_else(|| format!("uid-{uid}"));
+    Person { login, subject: pseudonym(&uid.to_string()) }
 }
 
-fn login_of(uid: u32) -> Option<String> {
+/// This machine's name, as the system has it.
+pub(crate) fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    name.map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The pseudonym of an account of this machine, or of a name that is none.
+pub(crate) fn subject_of(login: &str) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == login).then(|| fields.nth(1).map(str::to_owned))?
+    });
+    pseudonym(&uid.unwrap_or_else(|| format!("name\0{login}")))
+}
+
+/// A pseudonym that nobody can turn into an account without knowing this machine.
+fn pseudonym(account: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let host = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let digest = Sha256::digest(format!("ambit subject\0{}\0{account}", host.trim()));
+    let subject: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("p-{subject}")
+}
+
+/// The login name and the home of an account, from the system's list of accounts (passwd(5)).
+fn account(uid: u32) -> Option<(String, String)> {
     let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
     accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, number, _, _, home, ..] = fields.as_slice() else { return None };
+        (number.parse::<u32>().ok()? == uid).then(|| ((*name).to_owned(), (*home).to_owned()))
     })
 }

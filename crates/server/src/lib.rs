@@ -1,6 +1,7 @@
 //! The console and, later, the organisation: the ledger as pages, and its records in other systems' formats.
 
 mod error;
+pub mod export;
 mod index;
 mod opened;
 mod story;

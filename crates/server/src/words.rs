@@ -99,7 +99,7 @@ impl Clock {
         self.show(at, "%A %-d %B %Y")
     }
 
-    /// How long ago: `now`, `40 s ago`, `3 min ago`, then the date.
+    /// How long ago: `now`, `40 s ago`, `3 min ago`, then the date without a year, which it gets after half a year.
     pub(crate) fn ago(&self, at: Timestamp) -> String {
         let seconds = self.now.duration_since(at).as_secs();
         match seconds {
@@ -107,7 +107,8 @@ impl Clock {
             5..60 => format!("{seconds} s ago"),
             60..3600 => format!("{} min ago", seconds / 60),
             3600..86_400 => format!("{} h ago", seconds / 3600),
-            _ => self.show(at, "%Y-%m-%d %H:%M"),
+            86_400..15_552_000 => self.show(at, "%-d %b, %H:%M"),
+            _ => self.show(at, "%Y-%m-%d"),
         }
     }
 

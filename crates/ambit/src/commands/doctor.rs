@@ -16,13 +16,27 @@ use std::process::{Command, ExitCode, Stdio};
 pub(crate) struct Args {}
 
 pub(crate) fn run(_: Args) -> Result<ExitCode> {
+    let mut bad = 0;
+    for (name, mut findings) in examined()? {
+        line(style::paint(style::STRONG, name));
+        report(&mut findings);
+        bad += findings.iter().filter(|f| f.level == Level::Problem).count();
+    }
+    line(match bad {
+        0 => style::paint(style::GOOD, "the guard is on"),
+        n => style::paint(style::BAD, &format!("{n} problem(s): the guard is off or can be walked round")),
+    });
+    Ok(ExitCode::from(u8::from(bad > 0)))
+}
+
+/// What is found out about the agents here and about Ambit itself, by name.
+pub(super) fn examined() -> Result<Vec<(&'static str, Vec<Finding>)>> {
     let roots = environment::roots()?;
     let home = roots.home.clone().context("the variable `HOME` is not set")?;
     let workspace = guard::workspace_of(&environment::current_dir()?, roots.home.as_ref());
     let places = places(&home, &workspace);
     let mut findings: Vec<Finding> = Vec::new();
 
-    line(style::paint(style::STRONG, "Claude Code"));
     match find_program(&places) {
         None => findings.push(finding(
             Level::Warning,
@@ -36,9 +50,6 @@ pub(crate) fn run(_: Args) -> Result<ExitCode> {
     for (tier, command) in &examination.hooks {
         findings.push(canary(*tier, command, &workspace));
     }
-    report(&mut findings);
-
-    line(style::paint(style::STRONG, "Ambit"));
     let mut own = Vec::new();
     match Settings::load(&roots, &workspace) {
         Ok(settings) => {
@@ -73,14 +84,7 @@ pub(crate) fn run(_: Args) -> Result<ExitCode> {
         "no sandbox: this version of Ambit contains nothing and keeps no snapshots, so what is not understood is asked about",
         "nothing to do; questions take the place of containment",
     ));
-    report(&mut own);
-    findings.extend(own);
-    let bad = findings.iter().filter(|f| f.level == Level::Problem).count();
-    line(match bad {
-        0 => style::paint(style::GOOD, "the guard is on"),
-        n => style::paint(style::BAD, &format!("{n} problem(s): the guard is off or can be walked round")),
-    });
-    Ok(ExitCode::from(u8::from(bad > 0)))
+    Ok(vec![("Claude Code", findings), ("Ambit", own)])
 }
 
 fn finding(level: Level, what: impl Into<String>, mend: impl Into<String>) -> Finding {

@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         origin: None,
         zone: jiff::tz::TimeZone::UTC,
         now: Box::new(jiff::Timestamp::now),
+        read_only: None,
         surroundings: Arc::new(Canned),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -7,9 +7,7 @@ use super::layout::{self, Frame};
 use super::{App, ask};
 use crate::error::ServerError;
 use crate::words::{Clock, fit, one_line};
-use approvals::{
-    ApprovalError, Case, Channel, Choice, Decision, Id, LONGEST_SCOPE_S, Risk, Scope, State as Settled,
-};
+use approvals::{ApprovalError, Case, Channel, Decision, Id, LONGEST_SCOPE_S, Risk, Scope, State as Settled};
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Redirect};
 use jiff::{SignedDuration, Timestamp};
@@ -121,7 +119,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, viewer: Viewer) -> Result<
 
 fn history_table(cases: &[Case], clock: &Clock) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label="History" {
+        div .scroll tabindex="0" role="region" aria-label="Table of requests" {
             table {
                 thead { tr { th { "Request" } th { "State" } th { "Asked" } th { "What" } th { "Risk" } th { "Decided by" } th { "Scope" } th .num { "Uses" } } }
                 tbody {
@@ -162,7 +160,7 @@ pub(crate) async fn one(
     let found = stored(&app, move |app, now| app.store.get(id, now)).await?;
     let case = found.map_err(|e| Failure::Refused(e.to_string()))?.ok_or(Failure::NotFound("request"))?;
     let clock = app.clock();
-    let content = ask::request(&case, &viewer, &clock);
+    let content = ask::request(&case, &viewer, &clock, app.read_only.as_deref());
     let title = format!("Approval {id}");
     let waiting = number_pending(&app).await?;
     let frame = Frame { viewer: &viewer, place: "/approvals", title: &title, waiting };
@@ -220,6 +218,9 @@ pub(crate) async fn decide(
     sent: Sent,
 ) -> Result<impl IntoResponse, Failure> {
     let id: Id = id.parse().map_err(|_| Failure::NotFound("request"))?;
+    if let Some(why) = &app.read_only {
+        return Err(Failure::Refused(format!("This console decides nothing: {why}.")));
+    }
     let decision = decision(&sent, (app.now)())?;
     let subject = sent.viewer.person.subject.clone();
     let done = stored(&app, move |app, now| {
@@ -251,17 +252,17 @@ fn record(
         .with("approval", case.request.id.to_string())
         .with("digest", case.request.digest.as_str())
         .with("decision", decision.choice.word())
-        .with("channel", "console")
+        .with("channel", decision.channel.word())
+        .with("scope", decision.scope.word())
+        .with("rule", question.story.rule.as_str())
+        .with("risk", question.risk.word())
         .with("state", case.state.word())
         .seal("person", decision.account.as_str());
-    if decision.choice == Choice::Approve {
-        record = record.with("scope", decision.scope.word());
-    }
     if decision.break_glass {
         record = record.with("break_glass", true);
     }
     if let Some(looked) = decision.looked_ms {
-        record = record.with("looked_millis", looked);
+        record = record.with("looked_ms", looked);
     }
     if let Some(words) = &decision.words {
         record = record.seal("words", words.as_str());

@@ -8,7 +8,7 @@ use approvals::{Case, Choice, Risk, Scope, Shown, State, may_decide};
 use maud::{Markup, html};
 
 /// The whole of it.
-pub(crate) fn request(case: &Case, viewer: &Viewer, clock: &Clock) -> Markup {
+pub(crate) fn request(case: &Case, viewer: &Viewer, clock: &Clock, read_only: Option<&str>) -> Markup {
     let question = &case.request.question;
     let story = &question.story;
     let place = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
@@ -67,7 +67,10 @@ pub(crate) fn request(case: &Case, viewer: &Viewer, clock: &Clock) -> Markup {
                     figure .untrusted { figcaption { "The agent's own words; do not rely on them" } blockquote { (layout::exact(says, None)) } }
                 }
             }
-            (forms(case, viewer, clock))
+            @match read_only {
+                Some(why) if !case.state.settled() => section .decide { p .empty { "This console decides nothing: " (why) "." } },
+                _ => (forms(case, viewer, clock)),
+            }
         }
     }
 }
@@ -150,6 +153,7 @@ fn forms(case: &Case, viewer: &Viewer, clock: &Clock) -> Markup {
             h2 #h-decide { @if taken_back { "Take it back" } @else { "Decide as " (one_line(name)) } }
             @if let Some((_, before)) = said { p { "You have said: " b { (before.choice.word()) } "." } }
             div .forms {
+                div .no {
                 form .deny method="post" action=(action) {
                     input type="hidden" name="token" value=(viewer.token);
                     input type="hidden" name="seen" value=(seen);
@@ -167,6 +171,7 @@ fn forms(case: &Case, viewer: &Viewer, clock: &Clock) -> Markup {
                         p { "The safer way: " (one_line(instead)) }
                         button type="submit" { "Deny, and tell it the safer way" }
                     }
+                }
                 }
                 @if !taken_back {
                     form .approve method="post" action=(action) {

@@ -131,6 +131,7 @@ pub(crate) fn onward(to: &str, content: &Markup) -> Html<String> {
                 meta charset="utf-8";
                 meta http-equiv="refresh" content={ "0; url=" (to) };
                 title { "Signed in · Ambit" }
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/assets/console.css";
             }
             body .bare { main id="content" { p .brand { (mark()) span { "Ambit" } } (content) } }

@@ -55,6 +55,8 @@ pub struct Settings {
     pub zone: TimeZone,
     /// The clock.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Why nothing can be decided here, if nothing can: nobody can be vouched for.
+    pub read_only: Option<String>,
     /// What the program around knows.
     pub surroundings: Arc<dyn Surroundings>,
 }
@@ -80,6 +82,7 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     pub(crate) zone: TimeZone,
     pub(crate) now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) read_only: Option<String>,
     pub(crate) surroundings: Arc<dyn Surroundings>,
     pub(crate) changes: watch::Receiver<live::Change>,
 }
@@ -149,6 +152,7 @@ impl Console {
             origin,
             zone: settings.zone,
             now: settings.now,
+            read_only: settings.read_only,
             surroundings: settings.surroundings,
             changes,
         };

@@ -134,7 +134,7 @@ fn stop(record: &Opened, clock: &Clock) -> Markup {
 /// Sessions as a table.
 pub(crate) fn table(sessions: &[SessionRow], clock: &Clock) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Sessions" {
+        div .scroll tabindex="0" role="region" aria-label="Table of sessions" {
             table {
                 thead { tr { th { "Session" } th { "Agent" } th { "Where" } th { "Person" } th { "Last" } th { "State" } th .num { "Calls" } th .num { "Asked" } th .num { "Denied" } th { "What was answered" } } }
                 tbody {

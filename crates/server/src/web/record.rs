@@ -95,7 +95,7 @@ fn pretty(value: &Value) -> String {
 
 fn fields(record: &Opened) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Fields" {
+        div .scroll tabindex="0" role="region" aria-label="Table of the fields" {
             table .fields {
                 thead { tr { th { "Field" } th { "Kept" } th { "Value" } } }
                 tbody {
@@ -160,8 +160,8 @@ pub(crate) async fn proof(
                     p .faint { code { "ambit verify proof-" (index) ".json" } " checks it offline, without this ledger." }
                 }
             }
-            p .nojs { a href={ "/record/" (index) } { "Back to the record" } }
         }
+        p { a href={ "/record/" (index) } { "Back to the record" } }
     };
     let title = format!("Proof of record {index}");
     let waiting = approvals::number_pending(&app).await?;

@@ -308,7 +308,7 @@ pub(crate) async fn export(
         _ => return Err(Failure::Refused("An export is `jsonl` or `csv`.".to_owned())),
     };
     app.note("console.export", &viewer.person, &[("format", &asked.format)])?;
-    let head = as_csv.then(|| COLUMNS.to_owned()).unwrap_or_default();
+    let head = if as_csv { COLUMNS.to_owned() } else { String::new() };
     let body = stream::unfold((app, Some(filter), head), move |(app, filter, mut text)| async move {
         let mut filter = filter?;
         let page = match app.index.find(&filter, CHUNK).await {

@@ -79,13 +79,13 @@ pub(crate) async fn page(
     let content = html! {
         header .page {
             h1 { "Session " code { (short(&session.id)) } " " span class={ "state " (state) } { (state) } }
-            dl .facts.wide {
-                dt { "agent" } dd { (one_line(&session.agent)) }
-                dt { "person" } dd { (one_line(&session.person)) " " span .faint { (one_line(&session.subject)) } }
-                dt { "where" } dd { code { (one_line(&session.workspace)) } }
-                dt { "mode" } dd { (one_line(&session.mode)) ", " @if session.attended { "a person sits at it" } @else { "nobody sits at it" } }
-                dt { "time" } dd { (clock.full(session.first)) ", " (span_words(took)) }
-                dt { "id" } dd { code .break { (session.id) } }
+            dl .facts.pairs {
+                div { dt { "agent" } dd { (one_line(&session.agent)) } }
+                div { dt { "person" } dd { (one_line(&session.person)) " " span .faint { (one_line(&session.subject)) } } }
+                div { dt { "where" } dd { code { (one_line(&session.workspace)) } } }
+                div { dt { "mode" } dd { (one_line(&session.mode)) ", " @if session.attended { "a person sits at it" } @else { "nobody sits at it" } } }
+                div { dt { "time" } dd { (clock.full(session.first)) ", " (span_words(took)) } }
+                div { dt { "id" } dd { code .break { (session.id) } } }
             }
         }
         @if !here.is_empty() {

@@ -1,10 +1,7 @@
 //! A record as the guard writes it, made by the library, for tests and for the stand.
 #![expect(clippy::unwrap_used, reason = "it stops at the first surprise")]
-#![expect(dead_code, unreachable_pub, reason = "each of those who share this uses a part of it")]
 
-mod requests;
-
-pub use requests::request;
+pub mod requests;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Durability, Kind, Ledger, Options, Record};
