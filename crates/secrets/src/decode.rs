@@ -62,7 +62,7 @@ fn decoded(text: &[u8], from: usize, to: usize) -> Option<Vec<u8>> {
     let run = if run.iter().all(|b| class::is(*b, BASE64 | URL | EQUALS)) {
         run
     } else {
-        joined = Joined::read(text, from, to - from);
+        joined = Joined::read(text, from, to - from, usize::MAX);
         &joined.bytes
     };
     let mut digits = run;

@@ -42,5 +42,4 @@ pub(crate) const HOOKS: &[(&str, Hook)] = &[
     ("webhook", Hook::Assign),
     ("mnemonic", Hook::Assign),
     ("identified by", Hook::Assign),
-    ("nonce", Hook::Assign),
 ];

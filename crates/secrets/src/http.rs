@@ -59,7 +59,7 @@ fn basic(value: &[u8]) -> Option<Certainty> {
     }
     let colon = memchr::memchr(b':', &plain)?;
     let password = plain.get(colon + 1..)?;
-    if plain.get(..colon) == Some(password) || is_reference(password) {
+    if password.len() < 4 || plain.get(..colon) == Some(password) || is_reference(password) {
         return None;
     }
     Some(if is_weak(password) { Certainty::Possible } else { Certainty::Likely })

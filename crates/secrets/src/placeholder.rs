@@ -49,9 +49,9 @@ pub(crate) fn is_monotonous(make: &Makeup) -> bool {
     make.distinct < least || make.in_sequence * 2 > make.length
 }
 
-/// Whether one of [`WORDS`] is in the value.
+/// Whether one of [`WORDS`] is in the value's first 128 bytes.
 pub(crate) fn holds_word(value: &[u8]) -> bool {
-    let mut folded = [0_u8; 256];
+    let mut folded = [0_u8; 128];
     let length = value.len().min(folded.len());
     let Some(head) = folded.get_mut(..length) else { return false };
     for (to, from) in head.iter_mut().zip(value) {
@@ -62,6 +62,10 @@ pub(crate) fn holds_word(value: &[u8]) -> bool {
 
 /// Whether a vendor prints this key in its documentation.
 pub(crate) fn is_documented(value: &[u8]) -> bool {
+    // None of them is longer.
+    if value.len() > 256 {
+        return false;
+    }
     let digest = Sha256::digest(value);
     digest.first_chunk::<8>().is_some_and(|head| DOCUMENTED.contains(&u64::from_be_bytes(*head)))
 }

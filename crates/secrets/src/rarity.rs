@@ -51,12 +51,12 @@ pub(crate) struct Makeup {
     pub(crate) hex: bool,
 }
 
-/// Measures a value, over its first 512 bytes.
+/// Measures a value, over its first 256 bytes.
 pub(crate) fn makeup(text: &[u8]) -> Makeup {
     let mut out = Makeup { length: text.len(), hex: !text.is_empty(), ..Makeup::default() };
     let mut seen = [0_u64; 4];
     let (mut last, mut class) = (None::<u8>, 0_u8);
-    for byte in text.iter().take(512) {
+    for byte in text.iter().take(256) {
         if let Some(word) = seen.get_mut(usize::from(byte >> 6)) {
             *word |= 1 << (byte & 63);
         }

@@ -2,7 +2,7 @@
 
 use crate::class;
 use crate::spec::Segment;
-use crate::text::{joint, part};
+use crate::text::{FILL, joint, part};
 
 /// What became of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub(crate) fn literal_fits(text: &[u8], place: usize, literal: &str) -> Result<u
     let there = part(text, place, place + literal.len());
     if there == literal.as_bytes() {
         return Ok(place + literal.len());
+    }
+    // A break can only be where the first difference is, and most places differ at once.
+    if !there.iter().any(|b| matches!(*b, FILL | b'\\' | b'\n' | b'\r')) {
+        return Err(Outcome::Differs);
     }
     let same = there.iter().zip(literal.as_bytes()).take_while(|(a, b)| a == b).count();
     Err(if joint(text, place + same).is_some() { Outcome::Broken } else { Outcome::Differs })

@@ -52,3 +52,33 @@ pub(crate) enum Check {
     /// The token holds JSON in base64.
     Base64Json,
 }
+
+impl Detector {
+    /// Whether a prefix announces it; else only a name does.
+    #[must_use]
+    pub fn announced_by_prefix(&self) -> bool {
+        !self.prefixes.is_empty()
+    }
+
+    /// What announces it in a text.
+    #[must_use]
+    pub fn prefixes(&self) -> &'static [&'static str] {
+        self.prefixes
+    }
+
+    /// Words of which the name of the value, or the line before it, must hold one.
+    #[must_use]
+    pub fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
+    /// Whether every token of this kind has the same length.
+    #[must_use]
+    pub fn has_fixed_length(&self) -> bool {
+        self.before.is_empty()
+            && self.shape.iter().all(|s| match s {
+                Segment::Class { min, max, .. } => min == max,
+                Segment::Literal(_) => true,
+            })
+    }
+}

@@ -1,6 +1,7 @@
 //! What stands before and after a place of a text: the borders of tokens, and the joints at which terminals, pagers and
 //! editors break them.
 
+use crate::rarity::{makeup, surprise};
 use crate::class::{self, ALNUM, DASH, HEX_LOWER, HEX_UPPER, DIGIT, UNDERSCORE};
 
 /// What hides colours and other escape sequences: they become this byte, one for one, so that offsets stay.
@@ -112,7 +113,7 @@ pub(crate) fn joint(text: &[u8], place: usize) -> Option<usize> {
 }
 
 fn goes_on(text: &[u8], place: usize) -> Option<usize> {
-    at(text, place).filter(|b| class::is(*b, ALNUM | DASH | UNDERSCORE | class::PLUS | class::SLASH | class::DOT | class::EQUALS)).map(|_| place)
+    at(text, place).filter(|b| class::is(*b, ALNUM | DASH | UNDERSCORE | class::PLUS | class::SLASH | class::DOT | class::EQUALS | class::TILDE | class::COLON)).map(|_| place)
 }
 
 /// After the sign of a diff, a quotation or a comment with which both lines begin.
@@ -129,8 +130,9 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    /// The text from `from` on, at most `limit` bytes of it, without breaks, until the first space.
-    pub(crate) fn read(text: &[u8], from: usize, limit: usize) -> Self {
+    /// The text from `from` on, at most `limit` bytes of it, without breaks, until the first space. With `enough` bytes, a
+    /// break is passed only if what follows looks like more of a random value.
+    pub(crate) fn read(text: &[u8], from: usize, limit: usize, enough: usize) -> Self {
         let mut out = Self::default();
         let mut place = from;
         let mut joints = 0;
@@ -139,6 +141,9 @@ impl Joined {
             if matches!(byte, FILL | b'\\' | b'\r' | b'\n')
                 && let Some(next) = joint(text, place).filter(|_| joints < JOINTS)
             {
+                if out.bytes.len() >= enough && !is_random_piece(piece(text, next)) {
+                    break;
+                }
                 joints += 1;
                 place = next;
                 continue;
@@ -153,10 +158,40 @@ impl Joined {
         out
     }
 
+    /// Whether a token can end after the first `length` bytes: nothing of it follows, or a break does.
+    pub(crate) fn ends(&self, length: usize, alphabet: u32) -> bool {
+        self.gap_at(length) || ends(&self.bytes, length, alphabet)
+    }
+
+    /// Where a place of the whole text is in this copy.
+    pub(crate) fn place_of(&self, place: usize) -> Option<usize> {
+        self.places.binary_search(&place).ok()
+    }
+
+    /// Whether a break is before the byte at `at`.
+    pub(crate) fn gap_at(&self, at: usize) -> bool {
+        match (at.checked_sub(1).and_then(|p| self.places.get(p)), self.places.get(at)) {
+            (Some(last), Some(next)) => *next != last + 1,
+            _ => true,
+        }
+    }
+
     /// Where the end after the first `length` bytes is in the whole text.
     pub(crate) fn end(&self, length: usize) -> Option<usize> {
         self.places.get(length.checked_sub(1)?).map(|p| p + 1)
     }
+}
+
+/// The word that begins at `place`, of what tokens are made of.
+pub(crate) fn piece(text: &[u8], place: usize) -> &[u8] {
+    let rest = part(text, place, text.len());
+    part(rest, 0, class::run(rest, class::URL | class::BASE64 | class::DOT, LINE))
+}
+
+/// Whether a word looks like a part of a random value.
+pub(crate) fn is_random_piece(piece: &[u8]) -> bool {
+    let make = makeup(piece);
+    piece.len() >= 8 && make.digits > 0 && make.lower + make.upper > 0 && make.turns * 5 > make.length && surprise(piece) >= 50
 }
 
 /// A copy of `text` in which escape sequences of terminals are [`FILL`], one for one. `None` when there are none.

@@ -7,30 +7,38 @@ use crate::placeholder::is_stand_in;
 use crate::rarity::{makeup, surprise};
 use crate::shape::{Outcome, fits, fits_before, lengths, literal_fits};
 use crate::spec::{Detector, Segment};
-use crate::text::{Joined, begins, ends, joint, line_start, part};
+use crate::text::{FILL, Joined, begins, ends, is_random_piece, joint, line_start, part, piece};
 
-/// What a piece of a wrapped token has at least to be taken for its continuation when the token could end before it.
-const CONTINUES: usize = 8;
+/// How wide a line is at least that a terminal or an editor may have wrapped.
+const WIDTH: usize = 40;
+
+/// What the parts before a prefix are made of.
+const TOKEN: u32 = class::URL | class::BASE64 | class::DOT | class::TILDE;
 
 /// The token of this detector that begins at `place`, or whose prefix stands there.
 pub(crate) fn token(text: &[u8], place: usize, detector: &Detector, prefix: &str) -> Option<Finding> {
-    let folded = text.get(place..)?;
-    // The filter does not mind the case, a prefix does; a break may be inside it.
-    if folded.first() != prefix.as_bytes().first() {
+    // Cheapest first: most places only share three bytes with a prefix.
+    let next = literal_fits(text, place, prefix);
+    if next == Err(Outcome::Differs) {
         return None;
     }
-    let from = if detector.before.is_empty() { place } else { fits_before(text, place, detector.before)? };
+    let from = if detector.before.is_empty() {
+        place
+    } else {
+        match fits_before(text, place, detector.before) {
+            Some(from) => from,
+            None => return broken_before(text, place, detector, prefix),
+        }
+    };
     let strict = prefix.len() < 4;
     let first = prefix.as_bytes().first().copied().unwrap_or(0);
-    if class::is(first, class::ALNUM) || from != place {
-        if !begins(text, from, strict) {
-            return None;
-        }
+    if (class::is(first, class::ALNUM) || from != place) && !begins(text, from, strict) {
+        return None;
     }
     if !detector.names.is_empty() && !named_nearby(text, place, detector.names) {
         return None;
     }
-    let outcome = match literal_fits(text, place, prefix) {
+    let outcome = match next {
         Ok(next) => fits(text, next, detector.shape),
         Err(outcome) => outcome,
     };
@@ -42,16 +50,17 @@ pub(crate) fn token(text: &[u8], place: usize, detector: &Detector, prefix: &str
             if !ends(text, to, alphabet) && joint(text, to).is_none() {
                 return None;
             }
-            let body = part(text, place + prefix.len(), to);
+            let body = if from == place { part(text, place + prefix.len(), to) } else { part(text, from, to) };
             finding(text, detector, prefix, from, to, body)
         }
         Outcome::Broken => {
-            let joined = Joined::read(text, place, prefix.len() + lengths(detector.shape).1 + 1);
+            let (least, most) = lengths(detector.shape);
+            let joined = Joined::read(text, place, prefix.len() + most + 1, prefix.len() + least);
             let next = literal_fits(&joined.bytes, 0, prefix).ok()?;
             let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape) else {
                 return None;
             };
-            if !ends(&joined.bytes, length, alphabet) {
+            if !joined.ends(length, alphabet) {
                 return None;
             }
             let body = part(&joined.bytes, next, length);
@@ -60,19 +69,35 @@ pub(crate) fn token(text: &[u8], place: usize, detector: &Detector, prefix: &str
     }
 }
 
+/// A token whose part before the prefix has a break in it.
+fn broken_before(text: &[u8], place: usize, detector: &Detector, prefix: &str) -> Option<Finding> {
+    let most = lengths(detector.before).1;
+    let room = part(text, place.saturating_sub(most + 80), place);
+    let run = room.iter().rev().take_while(|b| class::is(**b, TOKEN) || matches!(**b, FILL | b'\n' | b'\r' | b'\\')).count();
+    let begin = place - run;
+    let joined = Joined::read(text, begin, run + prefix.len() + lengths(detector.shape).1 + 1, usize::MAX);
+    // Where the prefix is in the copy: as many bytes are left out as lie in breaks.
+    let at = joined.place_of(place)?;
+    let from = fits_before(&joined.bytes, at, detector.before)?;
+    let next = literal_fits(&joined.bytes, at, prefix).ok()?;
+    let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape) else { return None };
+    let starts = from.checked_sub(1).is_none_or(|p| joined.bytes.get(p).is_none_or(|b| !class::is(*b, class::ALNUM)) || joined.gap_at(from));
+    if !starts || !joined.ends(length, alphabet) {
+        return None;
+    }
+    let body = part(&joined.bytes, from, length);
+    finding(text, detector, prefix, joined.end(from + 1)?.checked_sub(1)?, joined.end(length)?, body)
+}
+
 /// Where a token of open length really ends, if it was wrapped at `to` and what follows looks like more of it.
 fn prolonged(text: &[u8], place: usize, to: usize, prefix: &str, detector: &Detector) -> Option<usize> {
     let next = joint(text, to)?;
-    let escaped = text.get(to) == Some(&b'\\');
-    let width = to - line_start(text, to);
-    let run = class::run(part(text, next, text.len()), class::URL, 4096);
-    let piece = part(text, next, next + run);
-    let make = makeup(piece);
-    let random = make.digits > 0 && make.lower + make.upper > 0 && make.turns * 5 > make.length && surprise(piece) >= 52;
-    if !(escaped && text.get(to + 1) != Some(&b'n') || width >= 40) || run < CONTINUES && !escaped || !random {
+    let escaped = text.get(to) == Some(&b'\\') && text.get(to + 1) != Some(&b'n');
+    if !escaped && to - line_start(text, to) < WIDTH || !is_random_piece(piece(text, next)) {
         return None;
     }
-    let joined = Joined::read(text, place, prefix.len() + lengths(detector.shape).1 + 1);
+    let (least, most) = lengths(detector.shape);
+    let joined = Joined::read(text, place, prefix.len() + most + 1, prefix.len() + least);
     let start = literal_fits(&joined.bytes, 0, prefix).ok()?;
     match fits(&joined.bytes, start, detector.shape) {
         Outcome::Ends { place: length, .. } => joined.end(length),

@@ -13,7 +13,7 @@ use crate::spec::Detector;
 use crate::table::detectors;
 use crate::text::{at, part};
 use name::{Name, Strength, name};
-use separator::{Bond, Quote, start};
+use separator::{Bond, Quote, Start, start};
 use value::{end, is_expression, is_filler, is_plain, is_reference, is_weak};
 
 /// What a look at a word of a name told.
@@ -47,8 +47,8 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
         return Look { finding: cookies(text, from, to), name_ends };
     }
     let (from, to) = trim(text, from, to, start.quote);
-    let value = part(text, from, to);
-    let Some((kind, certainty)) = judge(&name, value, start.bond, start.quote, surroundings) else {
+    let (value, to) = value::joined(text, Start { place: from, ..start }, to);
+    let Some((kind, certainty)) = judge(&name, &value, start.bond, start.quote, surroundings) else {
         return none(name_ends);
     };
     let finding = Finding { span: from..to, kind: kind.into(), tier: Tier::Contextual, certainty, open: to >= text.len() };
@@ -110,7 +110,7 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
         return (name.chosen && name.words.contains("mnemonic") && make.lower * 10 > make.length * 8 && value.split(|b| *b == b' ').count() >= 12)
             .then_some(("secret", Certainty::Likely));
     }
-    if !quoted && is_expression(value) || value.iter().any(|b| *b < 0x20 || *b >= 0x7f) {
+    if value.iter().any(|b| *b < 0x20 || *b >= 0x7f) {
         return None;
     }
     let rarity = rarity(value, &make);
@@ -119,12 +119,22 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
     {
         return Some((detector.id, Certainty::Likely));
     }
+    if !quoted && is_expression(value) {
+        return None;
+    }
     let bearing = surroundings == Surroundings::Bearing || bond == Bond::Line && surroundings != Surroundings::Code;
     let uuid = is_uuid(value);
+    if bond == Bond::Cell && (rarity != Rarity::Random || name.strength != Strength::Strong || make.digits == 0) {
+        return None;
+    }
+    // Names of types and members, with dots or colons between them: no one chooses such a password.
+    if !make.hex && make.digits == 0 && is_expression(value) {
+        return None;
+    }
     let certainty = match (name.strength, rarity) {
         (Strength::Strong, Rarity::Random) if uuid => Certainty::Possible,
         (Strength::Strong, Rarity::Random) => {
-            let sure = make.length >= 20 && (quoted || !matches!(bond, Bond::Prose | Bond::Beside));
+            let sure = make.length >= 20 && (quoted || !matches!(bond, Bond::Prose | Bond::Beside | Bond::Cell));
             if sure { Certainty::Likely } else { Certainty::Possible }
         }
         (Strength::Strong, Rarity::Short) => Certainty::Possible,
@@ -147,6 +157,9 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
 
 /// Whether a value only repeats its name, or the name the value: `"token": "access_token"`.
 fn repeats(name: &Name, value: &[u8]) -> bool {
+    if value.len() > 64 {
+        return false;
+    }
     let bare = |bytes: &[u8]| -> Vec<u8> { bytes.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
     let value = bare(value);
     let own = bare(name.words.as_bytes());

@@ -98,7 +98,6 @@ const WEAK: &[(&str, &str)] = &[
     ("session", "cookie"),
     ("cookie", "cookie"),
     ("webhook", "secret"),
-    ("nonce", "secret"),
 ];
 
 /// Parts that make a name one of something else.
@@ -143,6 +142,10 @@ pub(crate) fn name(text: &[u8], place: usize, length: usize) -> Option<Name> {
     spell(own, &mut words);
     words.push('_');
     if NOT.iter().any(|n| words.contains(n)) {
+        return None;
+    }
+    // The shell's working directory, more often than a password.
+    if own == b"pwd" || own == b"PWD" || own == b"OLDPWD" {
         return None;
     }
     let trimmed = words.trim_end_matches('_');

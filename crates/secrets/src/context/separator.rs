@@ -19,6 +19,8 @@ pub(crate) enum Bond {
     Element,
     /// `name("value")`, `"name", "value"`, `NAME 'value'`: only with a quoted value.
     Beside,
+    /// `name,value,` in a row of a table.
+    Cell,
     /// `a=1&name=value` in a URL or form.
     Query,
     /// `the password is value`
@@ -103,6 +105,9 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
             if let Some(after) = attribute(text, place, roof) {
                 place = after;
                 (Bond::Assign, false)
+            } else if at(text, place + 1).is_some_and(|b| class::is(b, class::ALNUM)) {
+                place += 1;
+                (Bond::Cell, false)
             } else {
                 place += 1;
                 (Bond::Beside, true)

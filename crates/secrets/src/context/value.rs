@@ -3,7 +3,8 @@
 use super::separator::{Bond, Quote, Start};
 use crate::placeholder::{holds_word, is_documented, is_monotonous};
 use crate::rarity::{makeup, surprise};
-use crate::text::{FILL, at, part};
+use crate::class;
+use crate::text::{FILL, at, is_random_piece, joint, line_start, part, piece};
 
 /// The longest value that is read.
 const LONGEST: usize = 4096;
@@ -14,9 +15,36 @@ pub(crate) fn end(text: &[u8], start: Start) -> Option<usize> {
     let length = match start.quote {
         Quote::Sign(sign, slashes) => quoted(room, sign, slashes)?,
         Quote::Coded(sign) => memchr::memchr2(sign, b'\n', room)?,
+        Quote::None if start.bond == Bond::Prose => room.iter().position(u8::is_ascii_whitespace).unwrap_or(room.len()),
         Quote::None => room.iter().enumerate().position(|(i, b)| stops(room, i, *b, start.bond)).unwrap_or(room.len()),
     };
     (length > 0).then_some(start.place + length)
+}
+
+/// A value without its breaks, and where it ends. An unquoted value that a colour breaks goes on after it, and one at the
+/// end of a wide line goes on in the next if that is a random word alone.
+pub(crate) fn joined(text: &[u8], start: Start, mut to: usize) -> (Vec<u8>, usize) {
+    let mut out: Vec<u8> = part(text, start.place, to).iter().copied().filter(|b| *b != FILL && *b != b'\n' && *b != b'\r').collect();
+    if start.quote != Quote::None {
+        return (out, to);
+    }
+    for _ in 0..16 {
+        let Some(next) = joint(text, to) else { break };
+        let more = piece(text, next);
+        let after = at(text, next + more.len());
+        let goes_on = match at(text, to) {
+            Some(FILL) => after.is_none_or(|b| b.is_ascii_whitespace() || matches!(b, FILL | b',' | b';' | b'&' | b'"' | b'\'')),
+            Some(b'\\') if at(text, to + 1) == Some(b'n') => false,
+            Some(b'\\') => true,
+            _ => to - line_start(text, to) >= 40 && is_random_piece(more) && after.is_none_or(|b| matches!(b, b'\n' | b'\r')),
+        };
+        if !goes_on || more.is_empty() {
+            break;
+        }
+        out.extend_from_slice(more);
+        to = next + more.len();
+    }
+    (out, to)
 }
 
 /// The length of a quoted value, on its line.
@@ -25,7 +53,15 @@ fn quoted(room: &[u8], sign: u8, slashes: u8) -> Option<usize> {
     loop {
         let next = place + memchr::memchr3(sign, b'\n', b'\\', room.get(place..)?)?;
         match at(room, next)? {
-            b'\n' => return None,
+            b'\n' => {
+                // A random value that was wrapped goes on until its quote.
+                let rest = piece(room, next + 1);
+                let whole = room.get(..next)?.iter().all(|b| class::is(*b, class::BASE64 | class::URL | class::DOT | class::EQUALS));
+                if !whole || next < 4 || at(room, next + 1 + rest.len()) != Some(sign) {
+                    return None;
+                }
+                return Some(next + 1 + rest.len());
+            }
             b'\\' if slashes == 0 => place = next + 2,
             b'\\' => {
                 let run = room.get(next..)?.iter().take_while(|b| **b == b'\\').count();
@@ -48,12 +84,15 @@ fn stops(room: &[u8], place: usize, byte: u8, bond: Bond) -> bool {
         b'<' => true,
         b'\\' => matches!(at(room, place + 1), Some(b'n' | b'r' | b't' | b'"' | b'\\' | b'\n' | b'\r') | None),
         b'&' => bond != Bond::Line,
-        b';' | b',' => bond != Bond::Line || matches!(at(room, place + 1), None | Some(b' ' | b'\n' | b'\r')),
+        b';' | b',' => !matches!(bond, Bond::Line | Bond::Option) || matches!(at(room, place + 1), None | Some(b' ' | b'\n' | b'\r')),
         b')' | b'}' | b']' | b'|' | b'>' => !matches!(bond, Bond::Line | Bond::Option),
         b'#' => bond == Bond::Query,
         _ => false,
     }
 }
+
+/// How much of a value is looked through for signs of code.
+const LOOKED_AT: usize = 128;
 
 /// Words that are values of their own, but not secrets, in small letters.
 const WEAK: &[&str] = &[
@@ -88,8 +127,11 @@ pub(crate) fn is_reference(value: &[u8]) -> bool {
     if value.first() == Some(&b'/') && surprise(value) < 52 {
         return true;
     }
-    let find = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    find(b"${") || find(b"$(") || find(b"{{") || find(b"}}") || find(b"%s") || find(b"{}") || find(b"()") || find(b"::") || find(b"->") || find(b"%d") || find(b"#{")
+    let value = value.get(..LOOKED_AT).unwrap_or(value);
+    const SIGNS: &[&[u8]] = &[b"${", b"$(", b"{{", b"}}", b"%s", b"{}", b"()", b"::", b"->", b"%d", b"#{"];
+    // One pass for all of them: most values have none of their first signs.
+    let pairs = value.windows(2).any(|w| matches!(w.first(), Some(b'$' | b'{' | b'}' | b'%' | b'(' | b':' | b'-' | b'#')) && SIGNS.contains(&w));
+    pairs
         || (value.first() == Some(&b'<') && value.last() == Some(&b'>'))
         || (value.first() == Some(&b'[') && value.last() == Some(&b']'))
         || (value.first() == Some(&b'%') && value.last() == Some(&b'%'))
@@ -107,6 +149,9 @@ pub(crate) fn is_expression(value: &[u8]) -> bool {
     if value.iter().any(|b| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|' | b';')) {
         return true;
     }
+    if surprise(value) >= 56 {
+        return false;
+    }
     // `settings.token`, `aws_key.value`: names and dots.
     let dots = value.iter().filter(|b| **b == b'.').count();
     let parts = value.split(|b| *b == b'.');
@@ -114,8 +159,21 @@ pub(crate) fn is_expression(value: &[u8]) -> bool {
         && parts.clone().all(|p| p.iter().filter(|b| b.is_ascii_digit()).count() * 3 <= p.len())
 }
 
-/// Whether a value has the form of a version, a date, a number, a host or a UUID's namespace: not secret by form.
+/// Whether a value has the form of a version, a date, a number or a path: not secret by form.
 pub(crate) fn is_plain(value: &[u8]) -> bool {
     let make = makeup(value);
-    make.length == make.digits + value.iter().filter(|b| matches!(b, b'.' | b'-' | b':' | b'/' | b' ' | b',' | b'_')).count()
+    if make.length == make.digits + value.iter().filter(|b| matches!(b, b'.' | b'-' | b':' | b'/' | b' ' | b',' | b'_')).count() {
+        return true;
+    }
+    // A number of a program: `0xC004_C4AC_u32`, `65536i32`.
+    let number = value.strip_prefix(b"0x").map_or_else(|| value.iter().take_while(|b| b.is_ascii_digit()).count(), |rest| 2 + rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b'_').count());
+    if number > 2 && value.len() <= 18 && value.get(number..).is_some_and(|suffix| suffix.is_empty() && value.len() <= 10 || matches!(suffix.strip_prefix(b"_").unwrap_or(suffix), b"u" | b"i" | b"l" | b"L" | b"UL" | b"u8" | b"u16" | b"u32" | b"u64" | b"i8" | b"i16" | b"i32" | b"i64" | b"32" | b"u128" | b"usize" | b"f32" | b"f64") || value.ends_with(b"u32")) {
+        return true;
+    }
+    // Escaped bytes, and words between slashes.
+    if memchr::memmem::find(value, b"\\x").is_some() || memchr::memmem::find(value, b"\\u").is_some() {
+        return true;
+    }
+    let slashes = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    slashes > 0 && surprise(value) < 46 && make.digits * 4 < make.length
 }

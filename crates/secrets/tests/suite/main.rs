@@ -1,0 +1,6 @@
+//! Secrets, from outside: found in every shape, hidden, put back.
+
+mod detectors;
+mod hiding;
+mod robust;
+mod shapes;
