@@ -334,3 +334,83 @@ fn what_was_erased_is_told_so() {
         1
     );
 }
+
+#[test]
+fn what_is_chosen_is_erased_and_the_rest_stays_whole() {
+    let world = World::told();
+    let erased = |n: u64| {
+        let report: Value = serde_json::from_str(&world.says(&["verify", "--json"])).unwrap();
+        assert_eq!(report["sealed"]["erased"], n, "{report}");
+    };
+    let refused = |args: &[&str], why: &str| {
+        let run = world.run(args);
+        assert_eq!(run.status.code(), Some(2), "{args:?}");
+        assert!(String::from_utf8_lossy(&run.stderr).contains(why), "{run:?}");
+        erased(0);
+    };
+    refused(&["erase", "--reason", "x", "--yes"], "name what to erase");
+    refused(&["erase", "--session", FIRST, "--reason", " ", "--yes"], "the reason is empty");
+    refused(&["erase", "--session", FIRST, "--reason", "x"], "there is no terminal to ask at");
+    let none = world.run(&["erase", "--session", "nothing-like-it", "--reason", "x", "--yes"]);
+    assert_eq!(none.status.code(), Some(1));
+
+    let inputs = world.records(&["--session", FIRST, "--kind", "decision"]).len() as u64;
+    let before = world.records(&["--kind", "decision"]);
+    let said =
+        world.says(&["erase", "--session", "7c939f3f", "--field", "input", "--reason", "asked for", "--yes"]);
+    assert!(said.contains(&format!("erased {inputs} values")), "{said}");
+    erased(inputs);
+    let after = world.records(&["--kind", "decision"]);
+    for (was, is) in before.iter().zip(&after) {
+        assert_eq!((&was["index"], &was["sealed"]["targets"]), (&is["index"], &is["sealed"]["targets"]));
+        assert_eq!(is["sealed"].get("input"), None);
+        assert_eq!(is["erased"], json!(["input"]));
+    }
+    let records = world.records(&["--kind", "ledger.erased"]);
+    assert_eq!(records.len() as u64, inputs);
+    for record in &records {
+        assert_eq!(
+            (&record["what"]["field"], &record["what"]["reason"]),
+            (&json!("input"), &json!("asked for"))
+        );
+        assert!(record["subject"].as_str().unwrap().starts_with("p-"), "{record}");
+    }
+    // Nothing is erased twice, and all of a session can go.
+    let again = world.run(&["erase", "--session", FIRST, "--field", "input", "--reason", "x", "--yes"]);
+    assert_eq!(again.status.code(), Some(1));
+    world.says(&["erase", "--session", FIRST, "--since", "1h", "--reason", "all of it", "--yes"]);
+    let story = world.says(&["session", "show", FIRST]);
+    assert!(!story.contains("tidy up") && !story.contains("missing.txt"), "{story}");
+    assert!(world.run(&["verify"]).status.success());
+}
+
+#[test]
+fn a_question_that_names_no_call_is_told_from_its_input() {
+    let world = World::new();
+    let work = world.0.work();
+    let hook = |p: HookPayload| world.hook(&p.of_session(FIRST).in_dir(&work));
+    let asks = |command: &str| {
+        HookPayload::like("PermissionRequest-Bash")
+            .with("tool_name", json!("Bash"))
+            .with("tool_input", json!({"command": command, "description": "d"}))
+            .without("tool_use_id")
+    };
+    hook(HookPayload::like("SessionStart"));
+    hook(HookPayload::before_bash("git push origin one").as_call("call-1"));
+    hook(HookPayload::before_bash("git push origin two").as_call("call-2"));
+    hook(HookPayload::before_bash("git push origin two").as_call("call-3"));
+    for command in ["git push origin one", "git push origin two", "git push origin three"] {
+        hook(asks(command));
+    }
+    let asked = world.records(&["--kind", "approval.asked"]);
+    let of = |at: usize| (asked[at]["call"].as_str(), asked[at]["what"]["alike"].as_f64());
+    assert_eq!(
+        [of(0), of(1), of(2)],
+        [(Some("call-1"), Some(1.0)), (Some("call-3"), Some(2.0)), (None, None)]
+    );
+    assert_eq!(asked[0]["what"]["call_by"], json!("same input"));
+    // Once a call has ended it waits no longer.
+    hook(HookPayload::after_bash("git push origin two", "").as_call("call-3"));
+    hook(asks("git push origin two"));
+    assert_eq!(world.records(&["--kind", "approval.asked"])[3]["call"], json!("call-2"));
+}

@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(problems(&p), Vec::<String>::new());
         write(&p.project.join(".claude/settings.json"), b"{\"disableAllHooks\": true}");
         assert!(problems(&p).iter().any(|w| w.contains("disableAllHooks")));
-        for (rel, text) in managed_files("/opt/ambit") {
+        for (rel, text) in managed_files("/opt/ambit", &[]) {
             write(&p.admin.join(rel), text.as_bytes());
         }
         assert_eq!(problems(&p), Vec::<String>::new(), "managed hooks outlive the repository's switch");

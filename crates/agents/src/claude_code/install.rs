@@ -110,7 +110,7 @@ pub fn plan_uninstall(
 /// The files that an administrator distributes: hooks that neither a user's nor a repository's settings can switch
 /// off, and a floor for the agent's version. Paths are relative to the directory for administrators (`/etc`).
 #[must_use]
-pub fn managed_files(program: &str) -> Vec<(PathBuf, String)> {
+pub fn managed_files(program: &str, arguments: &[String]) -> Vec<(PathBuf, String)> {
     let mut map = Map::new();
     let (major, minor, patch) = super::FIRST_FAIL_CLOSED;
     map.insert("requiredMinimumVersion".to_owned(), json!(format!("{major}.{minor}.{patch}")));
@@ -120,7 +120,7 @@ pub fn managed_files(program: &str) -> Vec<(PathBuf, String)> {
         json!({ "disableBypassPermissionsMode": "disable", "deny": settings::read_deny_rules() }),
     );
     // `add` cannot fail on tables that were made just now.
-    let _ = settings::add(&mut map, program, &[]);
+    let _ = settings::add(&mut map, program, arguments);
     vec![(PathBuf::from(MANAGED_FILE), pretty(&map, "  "))]
 }
 

@@ -139,7 +139,8 @@ fn others(places: &Places) -> Vec<&'static str> {
 
 fn managed(dir: &std::path::Path, program: &str, yes: bool) -> Result<ExitCode> {
     let mut changes = Vec::new();
-    for (relative, text) in managed_files(program) {
+    // The file serves every account of the machine: each has its home from the system, all the same rules.
+    for (relative, text) in managed_files(program, &environment::managed_places()?) {
         let path = dir.join(relative);
         let before = path.exists().then(|| fs_err::read(&path)).transpose()?;
         changes.push(Change { path, before, after: Some(text.into_bytes()) });

@@ -162,6 +162,8 @@ fn managed_files_are_written_where_told_and_nowhere_else() {
     let managed: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(managed["allowManagedHooksOnly"], true);
     assert_eq!(managed["hooks"]["PreToolUse"][0]["hooks"][0]["onFailure"], "block");
+    let command = managed["hooks"]["PreToolUse"][0]["hooks"][0]["command"].as_str().unwrap();
+    assert!(command.contains("'--admin'") && !command.contains("'--home'"), "{command}");
     assert_eq!(files_below(&world.sandbox.home()), home);
     let again = world.ambit_says(&["init", "--yes", "--managed", dir.to_str().unwrap()]);
     assert!(again.contains("nothing to change"), "{again}");

@@ -5,22 +5,24 @@ fn path(p: &std::path::Path) -> AbsPath {
     AbsPath::parse(p.to_str().unwrap()).unwrap()
 }
 
+fn git(root: &std::path::Path, args: &[&str]) {
+    let out = Command::new("git")
+        .args(args)
+        .current_dir(root)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", root)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
 /// A repository with a tracked, a changed, an untracked and an ignored file.
 fn repository() -> (tempfile::TempDir, AbsPath) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
-    let git = |args: &[&str]| {
-        let out = Command::new("git")
-            .args(args)
-            .current_dir(&root)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", &root)
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
-    };
+    let git = |args: &[&str]| git(&root, args);
     std::fs::create_dir_all(root.join("src")).unwrap();
     std::fs::create_dir_all(root.join("build")).unwrap();
     std::fs::write(root.join(".gitignore"), "build/\n*.log\n!keep.log\n").unwrap();
@@ -134,4 +136,106 @@ fn the_budget_ends_in_unknown() {
         assert_eq!(m.resolve(&root).kind, FileKind::Unknown);
         assert_eq!(m.tree_size(&root), None);
     });
+}
+
+/// What facts say now, each time asked anew.
+fn losses(root: &AbsPath) -> [Tri; 4] {
+    let loss = |l| with_machine(root, |m| m.git_loss(root, l));
+    [
+        loss(GitLoss::Worktree),
+        loss(GitLoss::Untracked { ignored: false }),
+        loss(GitLoss::Untracked { ignored: true }),
+        loss(GitLoss::Stash),
+    ]
+}
+
+#[test]
+fn what_git_would_lose() {
+    use Tri::{No, Unknown, Yes};
+    let (_dir, root) = repository();
+    let at = |p: &str| root.join(p).as_std().to_owned();
+    assert_eq!(losses(&root), [Yes, Yes, Yes, No]);
+    git(root.as_std(), &["checkout", "-q", "--", "."]);
+    for file in ["new.rs", "keep.log"] {
+        std::fs::remove_file(at(file)).unwrap();
+    }
+    assert_eq!(losses(&root), [No, No, Yes, No], "only ignored files are left");
+    for file in ["x.log", "build/out"] {
+        std::fs::remove_file(at(file)).unwrap();
+    }
+    assert_eq!(losses(&root), [No, No, No, No]);
+    // The same length, and written in the same second as the index may be.
+    std::fs::write(at("src/a.rs"), "z\n").unwrap();
+    assert_eq!(losses(&root)[0], Yes, "a change that times may not show");
+    git(root.as_std(), &["add", "-A"]);
+    assert_eq!(losses(&root)[0], Yes, "what is staged and not committed is lost too");
+    git(root.as_std(), &["commit", "-qm", "second"]);
+    assert_eq!(losses(&root)[0], No);
+    // Touched, and still the same.
+    std::fs::write(at("src/a.rs"), "z\n").unwrap();
+    assert_eq!(losses(&root)[0], No);
+    git(root.as_std(), &["mv", "src/b.rs", "src/c.rs"]);
+    assert_eq!(losses(&root)[0], Yes, "a staged move");
+    git(root.as_std(), &["reset", "-q", "--hard"]);
+    assert_eq!(losses(&root)[0], No);
+    std::fs::write(at("src/a.rs"), "stashed\n").unwrap();
+    git(root.as_std(), &["stash", "-q"]);
+    assert_eq!((losses(&root)[0], losses(&root)[3]), (No, Yes));
+    // Objects in a pack, refs in one file.
+    git(root.as_std(), &["gc", "-q"]);
+    assert_eq!((losses(&root)[0], losses(&root)[3]), (No, Yes));
+    std::fs::write(at(".git/MERGE_HEAD"), "").unwrap();
+    assert_eq!(losses(&root)[0], Unknown, "a merge that is not finished");
+}
+
+#[test]
+fn who_may_have_the_commit() {
+    let (_dir, root) = repository();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let pushed = || with_machine(&root, |m| m.git_pushed(&root));
+    let run = |args: &[&str]| git(root.as_std(), args);
+    assert_eq!(pushed(), Tri::No, "there is no remote");
+    git(elsewhere.path(), &["init", "-q", "--bare"]);
+    run(&["remote", "add", "origin", elsewhere.path().to_str().unwrap()]);
+    assert_eq!(pushed(), Tri::No, "nothing was pushed yet");
+    run(&["push", "-q", "origin", "topic"]);
+    assert_eq!(pushed(), Tri::Yes);
+    run(&["commit", "-q", "--allow-empty", "-m", "second"]);
+    assert_eq!(pushed(), Tri::No);
+    run(&["commit", "-q", "--allow-empty", "-m", "third"]);
+    run(&["push", "-q", "origin", "topic:other"]);
+    run(&["pack-refs", "--all"]);
+    assert_eq!(pushed(), Tri::Yes);
+    // A branch of the remote that went further holds it too.
+    run(&["reset", "-q", "--soft", "HEAD~1"]);
+    assert_eq!(pushed(), Tri::Yes);
+    run(&["commit", "-q", "--allow-empty", "-m", "another third"]);
+    run(&["gc", "-q"]);
+    assert_eq!(pushed(), Tri::No);
+    run(&["config", "--unset", "remote.origin.fetch"]);
+    assert_eq!(pushed(), Tri::Unknown, "no note is kept of what such a remote has");
+}
+
+#[test]
+fn where_git_goes_by_itself() {
+    let (_dir, root) = repository();
+    let home = tempfile::tempdir().unwrap();
+    let home_path = path(&home.path().canonicalize().unwrap());
+    std::fs::write(
+        home.path().join(".gitconfig"),
+        "[url \"https://github.com/\"]\n\tinsteadOf = gh:\n[remote]\n\tpushDefault = fork\n[core]\n\tpager = x\n",
+    )
+    .unwrap();
+    for (name, url) in [("origin", "gh:a/b"), ("fork", "git@fork.example:a/b.git")] {
+        git(root.as_std(), &["remote", "add", name, url]);
+    }
+    git(root.as_std(), &["config", "branch.topic.remote", "origin"]);
+    let config = Config::default();
+    let rails = Rails::new([], None);
+    let variables = |_: &str| None;
+    let machine = Machine::new(root.clone(), Some(home_path), &config, None, &rails, &variables);
+    let found = machine.git_config(&root);
+    assert!(found.known && found.programs.is_empty(), "the person's own programs are not the repository's");
+    assert_eq!(found.fetch_url(&found.fetch_remote()), "https://github.com/a/b");
+    assert_eq!(found.push_urls(&found.push_remote()), ["git@fork.example:a/b.git"]);
 }

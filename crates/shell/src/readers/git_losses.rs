@@ -101,12 +101,19 @@ fn moves(operand: &Field) -> bool {
 
 fn discard(cx: &mut Context<'_>, call: &Call, what: &str) {
     let git = cx.repository();
+    let sub = call.found.path.first().map(String::as_str).unwrap_or_default();
+    let dirty = match sub {
+        // Another work tree, or a repository inside this one: what lies there was not looked at.
+        "worktree" | "submodule" => Tri::Unknown,
+        "clean" => cx.losable(what, given_option(call, &["-x", "-X"])),
+        _ => cx.losable(what, true),
+    };
     let facts = RepoFacts {
         repository: git
             .root
             .map_or_else(|| cx.cwd().map(ToString::to_string).unwrap_or_default(), |r| r.to_string()),
         what: what.to_owned(),
-        dirty: cx.losable(what, true),
+        dirty,
         in_workspace: cx.in_workspace(),
     };
     cx.emit(Action::Discard(facts), call.span());
