@@ -275,13 +275,20 @@ impl Store {
         Ok(cases.filter(|case| case.state == State::Pending).collect())
     }
 
+    /// The requests that were not put away yet, settled or not, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn open_cases(&self, now: Timestamp) -> Result<Vec<Case>> {
+        Ok(self.open_ids()?.into_iter().filter_map(|id| self.get(id, now).ok().flatten()).collect())
+    }
+
     /// The requests that wait for people or whose consent was not used up, oldest first.
     ///
     /// # Errors
     /// When they cannot be listed.
     pub fn unsettled(&self, now: Timestamp) -> Result<Vec<Case>> {
-        let cases = self.open_ids()?.into_iter().filter_map(|id| self.get(id, now).ok().flatten());
-        Ok(cases.filter(|case| !case.state.settled()).collect())
+        Ok(self.open_cases(now)?.into_iter().filter(|case| !case.state.settled()).collect())
     }
 
     /// All requests, newest first, at most `limit`; tampered ones left out.
