@@ -3,14 +3,15 @@
 //! Whatever goes wrong ends in a denial that says why: a panic, an unreadable payload, a full disk, the deadline. The
 //! answer is written whole, in one call; a failure of our own is exit 2 with the reason on standard error.
 
-use crate::environment;
+use crate::{commands, environment};
 use agents::claude_code;
 use agents::{Answer, Event, PayloadError};
-use guard::Guard;
+use guard::{Bell, Guard};
 use jiff::Timestamp;
+use policy::Asking;
 use std::io::{Read, Write};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The largest payload that is read, in bytes: edits carry whole files.
@@ -18,6 +19,27 @@ const MAX_PAYLOAD: usize = 32 << 20;
 
 /// Whether an answer has been given; of the answer, the deadline and a panic, the first counts.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// By how many seconds the deadline moves, because a person is waited for.
+static WAITING_S: AtomicU64 = AtomicU64::new(0);
+
+/// How people hear of a request, and the watchdog of the wait for them.
+struct Telling<'a>(&'a [String]);
+
+impl Bell for Telling<'_> {
+    fn asked(&self, id: &str, how: &Asking) {
+        let desktop = how.notice.unwrap_or(true) && environment::has_desktop();
+        if desktop || !how.webhooks.is_empty() {
+            commands::approvals::tell_channels(id, self.0);
+        }
+    }
+
+    fn waits(&self, at_most: Duration) {
+        // Never beyond what the agent was asked to wait for its hook.
+        let most = claude_code::HOOK_TIMEOUT_S.saturating_sub(claude_code::OWN_DEADLINE_S);
+        WAITING_S.fetch_add(at_most.as_secs().saturating_add(1).min(most), Ordering::SeqCst);
+    }
+}
 
 /// Runs the hook of the agent with this name; `arguments` say where Ambit's files lie.
 pub(crate) fn main(agent: Option<&str>, arguments: &[String]) -> ExitCode {
@@ -35,6 +57,13 @@ pub(crate) fn main(agent: Option<&str>, arguments: &[String]) -> ExitCode {
     // A thread, because what may hang (a slow disk, a dead mount) cannot be asked to look at a clock.
     let watchdog = std::thread::Builder::new().stack_size(64 << 10).spawn(|| {
         std::thread::sleep(Duration::from_secs(claude_code::OWN_DEADLINE_S));
+        // Time spent waiting for a person is not the guard's own.
+        loop {
+            match WAITING_S.swap(0, Ordering::SeqCst) {
+                0 => break,
+                more => std::thread::sleep(Duration::from_secs(more)),
+            }
+        }
         fail(&format!(
             "the guard did not reach a verdict within {} s (a slow or full disk?)",
             claude_code::OWN_DEADLINE_S
@@ -95,6 +124,7 @@ fn answer(arguments: &[String]) -> Result<String, String> {
         attended: environment::variable(environment::CLAUDE_CODE_SESSION_ATTENDED).as_deref() == Some("1"),
         person: environment::person(),
         sandbox: &|| false,
+        bell: Some(&Telling(arguments)),
         variables: &environment::variable,
         now: Timestamp::now(),
     };
