@@ -7,6 +7,7 @@ use model::AbsPath;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -62,6 +63,18 @@ fn run() -> Result<u8, Box<dyn std::error::Error>> {
         rustix::thread::set_thread_groups(&[])?;
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+        // A process that has changed its user is closed to itself; a program that it runs is not.
+        let program = std::env::current_exe()?;
+        let mut all = std::env::args_os().skip(1).peekable();
+        let mut rest = Vec::new();
+        while let Some(word) = all.next() {
+            if word == "--uid" && !rest.contains(&OsString::from("--")) {
+                all.next();
+            } else {
+                rest.push(word);
+            }
+        }
+        return Err(std::process::Command::new(program).args(rest).exec().into());
     }
     let state = state.unwrap_or_else(|| home.join(".local/state/ambit"));
     let mut profile = Profile::command(project, cwd, home, state)?;
@@ -78,12 +91,13 @@ fn run() -> Result<u8, Box<dyn std::error::Error>> {
     }
     // The registries of some machines for tests lie at an address kept for documentation.
     for network in std::env::var("BOUNDED_NETWORKS").unwrap_or_default().split_whitespace() {
-        rules.networks.push(egress::NetworkGrant::read(network, &[])?);
+        let network = egress::Network::read(network).ok_or("a network is not written as one")?;
+        rules.networks.push(egress::NetworkGrant { id: "test".to_owned(), network, ports: Vec::new() });
     }
     let file = events.map(|p| OpenOptions::new().create(true).append(true).open(p)).transpose()?;
     let observer: Arc<dyn Observer> = Arc::new(Lines(Mutex::new(file)));
     let command: Vec<OsString> = words.collect();
-    Ok(contain::run(profile, &command, rules, &observer)?)
+    Ok(contain::run(profile, &command, Box::new(move || rules), &observer)?)
 }
 
 fn path(text: OsString) -> Result<AbsPath, Box<dyn std::error::Error>> {

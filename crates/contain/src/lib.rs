@@ -14,16 +14,22 @@ mod places;
 mod probe;
 mod profile;
 mod protect;
+mod seatbelt;
 mod view;
 
 pub use environment::allowed as allowed_variables;
 pub use error::{ContainError, Result};
 pub use observer::{Denied, Event, Nobody, Observer};
 pub use probe::{Lack, Probe, apparmor_profile, probe, signature};
+pub use seatbelt::seatbelt;
 pub use profile::{Limits, Profile, Tier, Variable};
 
 use std::ffi::OsString;
 use std::sync::Arc;
+
+/// Makes the rules of the command's network. It is asked when the first connection comes, so that a command without one
+/// does not wait for it.
+pub type RulesMaker = Box<dyn FnOnce() -> egress::Rules>;
 
 /// Runs a command in the bounds of a profile and waits for it. Standard input, output and error are the caller's own;
 /// signals are handed on; the answer is the exit status as a shell tells it (128 and the signal's number for one that a
@@ -36,7 +42,7 @@ use std::sync::Arc;
 pub fn run(
     profile: Profile,
     command: &[OsString],
-    rules: egress::Rules,
+    rules: RulesMaker,
     observer: &Arc<dyn Observer>,
 ) -> Result<u8> {
     #[cfg(target_os = "linux")]

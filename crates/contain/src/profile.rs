@@ -97,6 +97,10 @@ pub struct Profile {
     pub read: Vec<AbsPath>,
     /// Further paths to be read and written.
     pub write: Vec<AbsPath>,
+    /// Paths below those of `write` that stay as they are.
+    pub held: Vec<AbsPath>,
+    /// Whether Ambit's state can be read and written: only for a whole agent, whose hooks run in the same bounds.
+    pub share_state: bool,
     /// Names below the project that are given free though protected, such as `AGENTS.md`.
     pub unprotected: Vec<String>,
     /// Credential files below home or project that are shown all the same.
@@ -154,6 +158,8 @@ impl Profile {
             state,
             read: Vec::new(),
             write: Vec::new(),
+            held: Vec::new(),
+            share_state: false,
             unprotected: Vec::new(),
             credentials: Vec::new(),
             variables: Vec::new(),

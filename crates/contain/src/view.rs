@@ -55,6 +55,7 @@ impl View {
     /// Looks at this machine for a profile.
     pub(crate) fn of(profile: &Profile) -> Self {
         let mut view = Self::default();
+        view.write.push(profile.project.clone());
         view.system();
         view.toolchains(profile);
         view.settings(profile);
@@ -62,17 +63,35 @@ impl View {
         for path in &profile.read {
             view.show(path);
         }
-        view.write.push(profile.project.clone());
         view.protection = Protection::of(&profile.project, &profile.unprotected);
-        let more: Vec<AbsPath> = profile.write.iter().chain(&view.protection.beside).cloned().collect();
+        let state = profile.share_state.then_some(&profile.state);
+        let more: Vec<AbsPath> = state.into_iter().chain(&profile.write).chain(&view.protection.beside).cloned().collect();
         for path in more {
             if let Some(real) = real(&path) {
                 push(&mut view.write, real);
             }
         }
+        for path in profile.held.iter().filter_map(real) {
+            push(&mut view.protection.held, path);
+        }
         view.dotenv(profile);
         view.etc();
+        view.names();
         view
+    }
+
+    /// How names are looked up: by the supervisor's name server, whatever the machine's own files say.
+    fn names(&mut self) {
+        let files = [
+            ("/etc/hosts", "127.0.0.1 localhost contained\n::1 localhost ip6-localhost\n"),
+            ("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"),
+        ];
+        for (path, text) in files {
+            let Some(path) = AbsPath::parse(path).ok().and_then(|p| real(&p)) else { continue };
+            let shown = self.read.iter().any(|r| path.is_under(r));
+            let covers = if shown { Covers::File } else { Covers::Nothing };
+            self.made.push(Made { path, text: text.to_owned(), decoy: false, covers });
+        }
     }
 
     /// Shows a path read-only; a link is kept as one and its target shown.
@@ -141,7 +160,7 @@ impl View {
                 continue;
             }
             let text = decoy::text(path.as_str(), &profile.ask);
-            let covered = self.read.iter().chain(&self.caches).any(|r| path.is_under(r));
+            let covered = self.read.iter().chain(&self.caches).chain(&self.write).any(|r| path.is_under(r));
             let covers = match (covered, meta.is_dir()) {
                 (false, _) => Covers::Nothing,
                 (true, false) => Covers::File,

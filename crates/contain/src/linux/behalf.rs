@@ -13,7 +13,7 @@ pub(super) fn run(
     _profile: Profile,
     _view: &View,
     _command: &[OsString],
-    _rules: egress::Rules,
+    _rules: crate::RulesMaker,
     _observer: &Arc<dyn Observer>,
     _begun: Instant,
 ) -> Result<u8> {

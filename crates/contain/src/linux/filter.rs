@@ -132,7 +132,6 @@ pub(super) fn deny(tier: Tier) -> Result<Vec<sock_filter>> {
 }
 
 /// `O_CREAT`; without it the mode of an open call is not read and may be anything.
-#[expect(clippy::cast_sign_loss, reason = "a flag, not a number")]
 const CREATE: u64 = libc::O_CREAT as u64;
 /// `fchmodat2`, by `asm-generic/unistd.h`; the same number on every architecture.
 const FCHMODAT2: c_long = 452;

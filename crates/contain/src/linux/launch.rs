@@ -115,7 +115,9 @@ fn wall_in(plan: &Plan<'_>, rights: &Rights, supervisor: &OwnedFd) -> Result<Con
         Tier::A => wire::send(supervisor.as_fd(), &word, &[listener.as_fd()])?,
         Tier::B => wire::send(supervisor.as_fd(), &word, &[])?,
     }
-    // Also lets every signal through again and sets SIGPIPE back, as the command's own shell would have it.
+    // A mask outlives the change of program.
+    sys::release_signals();
+    // Also sets SIGPIPE back, which Rust programs ignore.
     let source = command.exec();
     Ok(ContainError::Program { program: program.to_string_lossy().into_owned(), source })
 }

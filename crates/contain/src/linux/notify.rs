@@ -4,6 +4,7 @@ use super::sys::{self, Answer, Question};
 use crate::observer::{Denied, Event, Observer};
 use rustix::fd::{AsFd as _, BorrowedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Longest path that is read, as the kernel takes them.
@@ -29,6 +30,22 @@ pub(super) fn answer_and_tell(listener: BorrowedFd<'_>, question: &Question, obs
     if let Some(event) = event.filter(|_| waits) {
         observer.observe(event);
     }
+}
+
+/// The command's own program: its process is still closed to everybody, but what it runs is known.
+pub(super) fn first(question: &Question, command: &[OsString]) -> Event {
+    let words: Vec<String> = command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+    Event::Exec {
+        pid: question.thread,
+        program: words.first().cloned().unwrap_or_default(),
+        arguments: words.into_iter().take(ARGUMENTS).collect(),
+    }
+}
+
+/// Lets a call go on.
+pub(super) fn go_on(listener: BorrowedFd<'_>, question: &Question) {
+    // One that has gone meanwhile needs no answer.
+    let _ = sys::answer(listener, question.id, Answer::Continue);
 }
 
 fn argument(question: &Question, at: usize) -> u64 {

@@ -6,6 +6,7 @@ use super::launch::{self, Filters, Plan};
 use super::sys::{self, Split};
 use super::wire::{self, Word};
 use super::{behalf, caches, net, notify};
+use crate::RulesMaker;
 use crate::environment;
 use crate::error::{ContainError, Result};
 use crate::observer::{Denied, Event, Observer};
@@ -33,7 +34,7 @@ const MEMORY_LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 pub(crate) fn run(
     mut profile: Profile,
     command: &[OsString],
-    rules: egress::Rules,
+    rules: RulesMaker,
     observer: &Arc<dyn Observer>,
 ) -> Result<u8> {
     check(&profile)?;
@@ -57,7 +58,7 @@ pub(crate) fn run(
                 }
             }
             Err(error) => return Err(error),
-            Ok(run) => return run.supervise(&profile, &view, rules, observer, begun),
+            Ok(run) => return run.supervise(&profile, &view, command, rules, observer, begun),
         }
     }
     if let Some(lack) = probe::probe().lacks_b {
@@ -187,13 +188,14 @@ impl Run {
         mut self,
         profile: &Profile,
         view: &View,
-        rules: egress::Rules,
+        command: &[OsString],
+        rules: RulesMaker,
         observer: &Arc<dyn Observer>,
         begun: Instant,
     ) -> Result<u8> {
         let without = std::mem::take(&mut self.ready.without);
         let mut network = Network::new(std::mem::take(&mut self.ready.sockets), rules, observer);
-        let outcome = self.attend(profile, view, &mut network, observer, without);
+        let outcome = self.attend(profile, view, command, &mut network, observer, without);
         // Whatever happened, no process of the command is left after this.
         let _ = sys::signal(self.launcher, libc::SIGKILL);
         reap(self.launcher);
@@ -222,6 +224,7 @@ impl Run {
         &self,
         profile: &Profile,
         view: &View,
+        command: &[OsString],
         network: &mut Network,
         observer: &Arc<dyn Observer>,
         without: Vec<String>,
@@ -253,10 +256,14 @@ impl Run {
             if let (true, Some(listener)) = (on(fixed), &questions) {
                 let open = notify::serve(listener, |fd, question| {
                     // The first question is the command's own program: everything stands now.
-                    if let Some(event) = start.take() {
-                        observer.observe(event);
+                    match start.take() {
+                        Some(event) => {
+                            observer.observe(event);
+                            observer.observe(notify::first(question, command));
+                            notify::go_on(fd, question);
+                        }
+                        None => notify::answer_and_tell(fd, question, observer.as_ref()),
                     }
-                    notify::answer_and_tell(fd, question, observer.as_ref());
                 });
                 let hung_up = ready.get(fixed).is_some_and(|r| r.contains(PollFlags::HUP));
                 if !open || hung_up {
@@ -307,6 +314,10 @@ impl Run {
         let mut told: Vec<i32> = Vec::new();
         while let Ok(event) = reader.next() {
             let number = event.wd();
+            // The end of the private files also ends their watches, and tells so.
+            if !event.events().contains(inotify::ReadFlags::OPEN) {
+                continue;
+            }
             if told.contains(&number) {
                 continue;
             }
@@ -334,7 +345,7 @@ pub(super) fn shell_status(status: Option<i32>, signal: Option<i32>) -> u8 {
 /// The command's network: its sockets wait here; the proxy starts with the first that comes.
 pub(super) struct Network {
     sockets: Vec<OwnedFd>,
-    rules: Option<egress::Rules>,
+    rules: Option<RulesMaker>,
     observer: Arc<dyn Observer>,
     server: Option<egress::Server>,
 }
@@ -350,7 +361,7 @@ impl egress::Observer for Passing {
 
 impl Network {
     /// `sockets` in the order of [`net::raise`]; shorter ones lack the last.
-    pub(super) fn new(sockets: Vec<OwnedFd>, rules: egress::Rules, observer: &Arc<dyn Observer>) -> Self {
+    pub(super) fn new(sockets: Vec<OwnedFd>, rules: RulesMaker, observer: &Arc<dyn Observer>) -> Self {
         Self { sockets, rules: Some(rules), observer: Arc::clone(observer), server: None }
     }
 
@@ -371,7 +382,7 @@ impl Network {
         listeners.dns_tcp.extend(sockets.next().map(Into::into));
         let passing = Arc::new(Passing(Arc::clone(&self.observer)));
         let resolver = Arc::new(egress::SystemResolver);
-        let server = egress::serve(listeners, Arc::new(rules), passing, resolver)
+        let server = egress::serve(listeners, Arc::new(rules()), passing, resolver)
             .map_err(|e| ContainError::setup("serving the command's network", std::io::Error::other(e)))?;
         self.server = Some(server);
         Ok(())

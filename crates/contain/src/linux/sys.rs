@@ -311,15 +311,6 @@ pub(super) fn signal(pid: Pid, signal: c_int) -> io::Result<()> {
     check(c_long::from(answer)).map(drop)
 }
 
-/// Leaves a signal to do nothing, or to do what it does by default.
-pub(super) fn ignore_signal(number: c_int) {
-    #[expect(unsafe_code, reason = "`signal` has no safe wrapper")]
-    // SAFETY: SIG_IGN installs no handler of ours.
-    unsafe {
-        libc::signal(number, libc::SIG_IGN)
-    };
-}
-
 /// Reads memory of another process; how much was read. Fewer bytes than asked are no error.
 pub(super) fn read_memory(thread: u32, address: u64, into: &mut [u8]) -> io::Result<usize> {
     let bad = |_| io::Error::from(io::ErrorKind::InvalidInput);
