@@ -150,6 +150,16 @@ fn judge(context: &Context, client: Option<SocketAddr>, query: &Query) -> (Respo
     (ResponseCode::NoError, records)
 }
 
+/// The names of the hosts in a message's questions; `None` when the message is malformed.
+pub(crate) fn names_asked(message: &[u8]) -> Option<Vec<String>> {
+    let asked = Message::from_vec(message).ok()?;
+    let host = |q: &Query| match std::str::from_utf8(&name_text(q.name())).map(read_host) {
+        Ok(Ok(Host::Name(name))) => Some(name),
+        _ => None,
+    };
+    Some(asked.queries.iter().filter_map(host).collect())
+}
+
 /// The name as text. A byte that could be taken for a dot or an escape makes it one that no host has.
 fn name_text(name: &Name) -> Vec<u8> {
     let mut out = Vec::new();

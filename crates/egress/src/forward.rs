@@ -214,7 +214,8 @@ impl<'c> Forward<'c> {
             )
         };
         let mut line = None;
-        if !head.target.starts_with('/') && !(head.target == "*" && head.method == "OPTIONS") {
+        let path_alone = head.target.starts_with('/') || (head.target == "*" && head.method == "OPTIONS");
+        if !path_alone {
             let scheme = if self.tls { "https://" } else { "http://" };
             let rest = head
                 .target

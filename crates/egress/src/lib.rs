@@ -23,6 +23,7 @@ mod name;
 mod paths;
 mod proxy;
 mod pump;
+pub mod reading;
 mod refusal;
 mod registries;
 mod rules;

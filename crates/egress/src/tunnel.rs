@@ -38,7 +38,10 @@ pub(crate) fn carry(
     }
     session.set_patience(client.tcp(), session.context.rules.limits.greeting)?;
     let denial = match opening(&mut client)? {
-        Opening::Nothing => return Ok(ended(session, target, grant, &dialled, 0, 0)),
+        Opening::Nothing => {
+            ended(session, target, grant, &dialled, 0, 0);
+            return Ok(());
+        }
         Opening::Http => return plain(session, client, target, grant, dialled),
         Opening::Tls { name, hidden } => match check_name(target, grant, name.as_deref(), hidden) {
             Ok(()) if grant.open_tls => return opened(session, client, target, grant, dialled),
@@ -109,7 +112,8 @@ fn straight(
 ) -> io::Result<()> {
     let (stream, ahead) = client.into_parts();
     let (up, down) = pump(&stream, ahead, &dialled.stream, session.context.rules.limits.idle);
-    Ok(ended(session, target, grant, &dialled, up, down))
+    ended(session, target, grant, &dialled, up, down);
+    Ok(())
 }
 
 fn plain(

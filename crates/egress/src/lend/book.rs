@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
+/// Bytes with true values in them, wiped when dropped.
+pub(crate) type Held = Zeroizing<Vec<u8>>;
+
 /// A stand-in where it may not stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Misuse {
@@ -148,7 +151,7 @@ impl Book {
         target: &Target,
         head: &RequestHead,
         body: &[u8],
-    ) -> Result<(Option<Zeroizing<Vec<u8>>>, Vec<String>), Misuse> {
+    ) -> Result<(Option<Held>, Vec<String>), Misuse> {
         let request = Request { target, method: &head.method, path: head.path() };
         let kind = head.header("content-type").unwrap_or_default().to_ascii_lowercase();
         let encode: fn(&[u8]) -> Vec<u8> = if kind.starts_with(b"application/x-www-form-urlencoded") {
@@ -176,7 +179,7 @@ impl Book {
         word: &'static str,
         encode: impl Fn(&[u8]) -> Vec<u8>,
         used: &mut Vec<String>,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Misuse> {
+    ) -> Result<Option<Held>, Misuse> {
         let Some(finder) = &self.finder else { return Ok(None) };
         let (mut out, mut done) = (Zeroizing::new(Vec::new()), 0);
         for hit in finder.find_iter(bytes) {

@@ -78,6 +78,41 @@ proptest! {
     }
 
     #[test]
+    fn a_head_written_anew_reads_as_itself(
+        method in prop::sample::select(vec!["GET", "POST", "PUT"]),
+        headers in prop::collection::vec(("(Connection|TE|X-A|Content-Length|Transfer-Encoding|Cookie|content_length|Expect)", "(chunked|5|0|close|X-A|te, trailers|a b|5, 5| 7 |)"), 0..5),
+        end in prop::sample::select(vec!["\r\n", "\n", "\r\n\r\n", ""]),
+        noise in prop::collection::vec(any::<u8>(), 0..3),
+        at in 0_usize..60,
+    ) {
+        let mut text = format!("{method} /a HTTP/1.1\r\nHost: good.example\r\n").into_bytes();
+        for (name, value) in &headers {
+            text.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        text.extend_from_slice(end.as_bytes());
+        let at = at.min(text.len());
+        text.splice(at..at, noise);
+        if let Some(once) = egress::reading::request_head(&text, "good.example") {
+            let shown = String::from_utf8_lossy(&once).to_ascii_lowercase();
+            prop_assert!(shown.matches("\r\nhost: good.example\r\n").count() == 1);
+            prop_assert!(!(shown.contains("content-length") && shown.contains("transfer-encoding")), "{}", shown);
+            prop_assert!(shown.matches("content-length").count() + shown.matches("content_length").count() <= 1);
+            prop_assert_eq!(egress::reading::request_head(&once, "good.example"), Some(once));
+        }
+    }
+
+    #[test]
+    fn no_bytes_stop_a_reader(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = egress::Hello::read(&bytes);
+        let _ = egress::Hello::read(&[&[0x16, 3, 1, 1, 0x2c][..], &bytes].concat());
+        let _ = egress::reading::answer_head(&bytes, "GET");
+        let _ = egress::reading::dns_names(&bytes);
+        if let Some(target) = egress::reading::socks_request(&[&[5, 1, 0, 3][..], &bytes].concat()) {
+            prop_assert_eq!(Target::read(&target.to_string(), None), Ok(target));
+        }
+    }
+
+    #[test]
     fn a_wildcard_covers_only_names_beneath(front in "[a-z0-9.-]{0,12}", parent in "[a-z]{1,6}\\.[a-z]{2,4}") {
         let pattern = HostPattern::read(&format!("*.{parent}")).unwrap();
         if let Ok(host) = read_host(&format!("{front}{parent}")) {
