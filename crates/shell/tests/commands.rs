@@ -241,3 +241,56 @@ fn no_row_of_the_corpus_looks_free() {
     }
     assert!(free.is_empty(), "{} rows look free:\n{}", free.len(), free.join("\n"));
 }
+
+#[test]
+fn tasks_of_the_project_are_read() {
+    hold(
+        r#"
+        printf 'deploy: test\n\tkubectl delete ns x\ntest:\n\ttouch y\n' > Makefile; make deploy => operate kubernetes delete…; create y
+        printf 'test:\n\techo hello\n' > Makefile; make test => run echo; run make; no operate…
+        printf 'a:\n\techo $(X)\nX = rm -r z\n' > Makefile; make a => run echo
+        printf 'X = ls\na:\n\t$(X)\n' > Makefile; make a X='rm -r z' => delete z
+        printf 'include x.mk\ndeploy:\n\tgit push origin main\n' > Makefile; make deploy => push origin main; run make
+        printf 'a:\n\t$(MAKE) a\n' > Makefile; make a => run make
+        printf 'release:\n    cargo publish\n' > justfile; just release => publish crates…
+        make deploy => operate make unknown deploy; run make
+        make test => run make; no operate make unknown test
+        make -C infra destroy => operate make unknown destroy
+        just release => operate just unknown release
+        just --list => run just; no operate…
+        rake deploy:production => operate rake unknown deploy:production
+        tox -e publish => operate tox unknown publish
+        cargo xtask release => operate cargo unknown release; opaque cargo
+        cargo build --release => no operate…
+        npm run deploy => operate npm unknown deploy; run npm
+        npm run build:prod => run npm; no operate…
+        yarn deploy => operate yarn unknown deploy
+        printf '{"scripts":{"predeploy":"touch y","deploy":"kubectl apply -f k8s"}}' > package.json; npm run deploy => create y; operate kubernetes write…
+        printf '{"scripts":{"run":"sh -c"}}' > package.json; npm run run -- 'rm -r z' => delete z
+        ./deploy.sh => operate script unknown deploy.sh; opaque ./deploy.sh
+        bash scripts/release.sh => operate script unknown release.sh
+        python manage.py flush => query…; opaque python
+        ./build.sh => opaque ./build.sh; no operate…
+        "#,
+    );
+}
+
+#[test]
+fn words_that_become_commands() {
+    hold(
+        r"
+        watch 'rm -r x' => delete x
+        watch -x rm -r x => delete x
+        watch -n1 rm -r x => delete x
+        less +'!rm x' a.txt => opaque less
+        less +G a.txt => run less; read a.txt
+        ps auxe => reveal…
+        ps aux => run ps; no reveal…
+        set => reveal environment
+        busybox rm -r x => delete x
+        pkexec rm -r x => delete x; escalate user root
+        gcc @x a.c => opaque gcc
+        tar cf host:x a => send host
+        ",
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::Doing;
 use crate::context::Context;
-use crate::meaning::{Call, Touch, follow, opaque, origin_of};
+use crate::meaning::{Call, Touch, Traffic, follow, opaque, origin_of};
 use model::{AbsPath, FileKind, Origin, PathTarget};
 use programs::{Field, Role};
 
@@ -122,6 +122,9 @@ pub(super) fn tar(cx: &mut Context<'_>, call: &mut Call) {
         && archive.known().as_deref() != Some("-")
     {
         if archive.prefix().contains(':') {
+            let host = archive.prefix().split(':').next().unwrap_or_default().to_owned();
+            let host = host.rsplit('@').next().unwrap_or_default().to_owned();
+            cx.traffic_host(&Field::text(host, archive.span), Traffic::connect(creates));
             let why = format!("the archive `{}` is on another host", archive.shown());
             opaque(cx, call, why, Origin::Unknown, archive.span);
         }

@@ -62,6 +62,7 @@ pub(crate) fn by_name(program: &str) -> Option<&'static str> {
         "make" => "make",
         "just" => "just",
         "ps" => "ps",
+        "watch" => "watch",
         "less" | "more" | "most" => "pager",
         "task" | "rake" | "invoke" | "fab" | "cap" | "nox" | "tox" | "composer" => "task",
         "npm" | "pnpm" | "yarn" | "bun" => "npm",
@@ -73,7 +74,17 @@ pub(crate) fn by_name(program: &str) -> Option<&'static str> {
 pub(crate) fn runs_argv(reader: &str) -> bool {
     matches!(
         reader,
-        "env" | "xargs" | "parallel" | "sudo" | "su" | "ssh" | "docker" | "kubectl" | "bash" | "python"
+        "env"
+            | "xargs"
+            | "watch"
+            | "parallel"
+            | "sudo"
+            | "su"
+            | "ssh"
+            | "docker"
+            | "kubectl"
+            | "bash"
+            | "python"
     )
 }
 
@@ -103,6 +114,7 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "psql" | "mysql" | "sqlite" => data::sql_client(cx, call, reader),
         "redis" => data::redis(cx, call),
         "ps" => wrappers::ps(cx, call),
+        "watch" => wrappers::watch(cx, call),
         "pager" => wrappers::pager(cx, call),
         "responses" => wrappers::responses(cx, call),
         "make" => packages::make(cx, call),

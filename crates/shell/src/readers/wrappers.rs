@@ -65,6 +65,23 @@ pub(super) fn ps(cx: &mut Context<'_>, call: &mut Call) {
     }
 }
 
+/// `watch COMMAND`: its words, joined by spaces, are a command line for the shell, unless `-x` is given.
+pub(super) fn watch(cx: &mut Context<'_>, call: &mut Call) {
+    let span = call.span();
+    let Some(words) = call.found.argv.clone() else { return };
+    let known: Option<Vec<String>> = words.iter().map(Field::known).collect();
+    let output = match known {
+        _ if call.has(&["-x", "--exec"]) => cx.apart(|cx| cx.run_words(&words, Input::Null, span)),
+        Some(words) => cx.apart(|cx| cx.run_text(&words.join(" "), span)),
+        None => {
+            let why = "a part of the command line that it runs is not known".to_owned();
+            opaque(cx, call, why, Origin::Unknown, span);
+            cx.apart(|cx| cx.run_words(&words, Input::Null, span))
+        }
+    };
+    call.prints(output);
+}
+
 /// `less +COMMAND FILE`: a command of the pager, which may run programs; numbers, `F`, `G` and searches do not.
 pub(super) fn pager(cx: &mut Context<'_>, call: &mut Call) {
     for word in call.found.operands.clone() {
