@@ -112,6 +112,10 @@ impl Feeder {
             .await?;
         }
         transaction.commit().await?;
+        if !again.is_empty() {
+            // The pages as they were are still in the write-ahead log.
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(self.index.pool()).await?;
+        }
         let count = usize::try_from(batch.next - self.next).unwrap_or(usize::MAX);
         self.next = batch.next;
         Ok(count)

@@ -76,6 +76,8 @@ impl Index {
             .busy_timeout(Duration::from_secs(10))
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "memory")
+            // What is erased is overwritten, not only forgotten.
+            .pragma("secure_delete", "on")
             .pragma("mmap_size", "1073741824");
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         // A file that is no database fails here and not later.

@@ -1,7 +1,7 @@
 //! A record as the guard writes it, made by the library, for tests and for the stand.
 #![expect(clippy::unwrap_used, reason = "it stops at the first surprise")]
 
-pub mod requests;
+pub(crate) mod requests;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Durability, Kind, Ledger, Options, Record};
@@ -11,10 +11,10 @@ use std::cell::Cell;
 use std::path::Path;
 
 /// One effect: kind, surface, target, verdict, rule.
-pub type Effect<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+pub(crate) type Effect<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 /// Writes a session's records.
-pub struct Teller {
+pub(crate) struct Teller {
     ledger: Ledger,
     session: String,
     person: String,
@@ -24,22 +24,22 @@ pub struct Teller {
 
 /// A call to be told.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
-    pub tool: &'a str,
-    pub input: (&'a str, &'a str),
-    pub verdict: &'a str,
-    pub rule: &'a str,
-    pub layer: &'a str,
-    pub reason: &'a str,
-    pub instead: Option<&'a str>,
-    pub effects: &'a [Effect<'a>],
-    pub span: Option<(usize, usize)>,
+pub(crate) struct Told<'a> {
+    pub(crate) tool: &'a str,
+    pub(crate) input: (&'a str, &'a str),
+    pub(crate) verdict: &'a str,
+    pub(crate) rule: &'a str,
+    pub(crate) layer: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) instead: Option<&'a str>,
+    pub(crate) effects: &'a [Effect<'a>],
+    pub(crate) span: Option<(usize, usize)>,
     /// Milliseconds and whether it went well; `None` if it did not run.
-    pub ran: Option<(u64, bool)>,
+    pub(crate) ran: Option<(u64, bool)>,
 }
 
 impl Teller {
-    pub fn new(state: &Path, session: &str, person: &str) -> Self {
+    pub(crate) fn new(state: &Path, session: &str, person: &str) -> Self {
         let ledger = Ledger::open(state, Options::default()).unwrap();
         Self {
             ledger,
@@ -50,12 +50,12 @@ impl Teller {
         }
     }
 
-    pub fn inside(mut self, subagent: &str) -> Self {
+    pub(crate) fn inside(mut self, subagent: &str) -> Self {
         self.subagent = Some(subagent.to_owned());
         self
     }
 
-    pub fn begin(&self, kind: Kind) -> Record {
+    pub(crate) fn begin(&self, kind: Kind) -> Record {
         let record = Record::new(kind)
             .agent("claude-code")
             .session(self.session.as_str())
@@ -67,17 +67,17 @@ impl Teller {
         }
     }
 
-    pub fn append(&self, record: &Record, at: Timestamp) -> u64 {
+    pub(crate) fn append(&self, record: &Record, at: Timestamp) -> u64 {
         self.ledger.append(record, Durability::Relaxed, at).unwrap().index()
     }
 
     /// Seals what was written.
-    pub fn seal(&self, at: Timestamp) {
+    pub(crate) fn seal(&self, at: Timestamp) {
         let record = self.begin(Kind::SESSION_END).with("reason", "other");
         let _recorded = self.ledger.append(&record, Durability::Durable, at).unwrap();
     }
 
-    pub fn start(&self, at: Timestamp, workspace: &str) -> u64 {
+    pub(crate) fn start(&self, at: Timestamp, workspace: &str) -> u64 {
         let record = self
             .begin(Kind::SESSION_START)
             .with("source", "startup")
@@ -86,12 +86,12 @@ impl Teller {
         self.append(&record.seal("workspace", workspace), at)
     }
 
-    pub fn prompt(&self, at: Timestamp, text: &str) -> u64 {
+    pub(crate) fn prompt(&self, at: Timestamp, text: &str) -> u64 {
         self.append(&self.begin(Kind::PROMPT).seal("text", text), at)
     }
 
     /// A call with its outcome; gives back its identifier and the decision's index.
-    pub fn call(&self, at: Timestamp, told: &Told<'_>) -> (String, u64) {
+    pub(crate) fn call(&self, at: Timestamp, told: &Told<'_>) -> (String, u64) {
         let number = self.number.get();
         self.number.set(number + 1);
         let head: String = self.session.chars().take(8).collect();
@@ -140,7 +140,7 @@ impl Teller {
     }
 
     /// A harmless command.
-    pub fn free(&self, at: Timestamp, command: &str) -> u64 {
+    pub(crate) fn free(&self, at: Timestamp, command: &str) -> u64 {
         let effects =
             [("run", "command", command.split(' ').next().unwrap_or(""), "allow", "standard/run-known")];
         self.call(at, &Told { input: ("command", command), effects: &effects, ..FREE }).1
@@ -148,7 +148,7 @@ impl Teller {
 }
 
 /// A call that ran freely.
-pub const FREE: Told<'static> = Told {
+pub(crate) const FREE: Told<'static> = Told {
     tool: "shell",
     input: ("command", "git status --short"),
     verdict: "allow",
@@ -261,7 +261,7 @@ const CALLS: [Told<'static>; 10] = [
 ];
 
 /// A month of made-up work up to `now`, and three requests that wait.
-pub fn sample(state: &Path, now: Timestamp) {
+pub(crate) fn sample(state: &Path, now: Timestamp) {
     let ago = |hours: i64, minutes: i64| now - SignedDuration::from_mins(hours * 60 + minutes);
     for past in (1..40_i64).rev() {
         let session = format!(
@@ -279,7 +279,7 @@ pub fn sample(state: &Path, now: Timestamp) {
         for number in 0..(6 + past * 5 % 17) {
             let pick = usize::try_from((number * 7 + past * 3) % 40).unwrap();
             // Most calls are harmless.
-            let told = CALLS.get(pick).copied().unwrap_or(CALLS[pick % 5]);
+            let told = CALLS.get(pick).or(CALLS.get(pick % 5)).copied().unwrap_or(FREE);
             teller.call(begin + SignedDuration::from_secs(20 + number * 45), &told);
         }
         teller.seal(begin + SignedDuration::from_mins(25));
@@ -332,7 +332,7 @@ pub fn sample(state: &Path, now: Timestamp) {
 }
 
 /// What a program around the console would say, made up.
-pub struct Canned;
+pub(crate) struct Canned;
 
 impl Surroundings for Canned {
     fn examine(&self) -> Vec<Examined> {

@@ -11,7 +11,7 @@ fn names(list: &[&str]) -> BTreeSet<String> {
 }
 
 /// A request that `ana` drives: for herself where there are no groups, else for them, `approve` of them.
-pub fn request(
+pub(crate) fn request(
     state: &Path,
     now: Timestamp,
     command: &str,
@@ -101,7 +101,7 @@ pub fn request(
 }
 
 /// What waits in the sample.
-pub fn ask_all(state: &Path, now: Timestamp) {
+pub(crate) fn ask_all(state: &Path, now: Timestamp) {
     request(state, now, "pkill -f the-server", Risk::Ordinary, &[], 1);
     let production: (&str, &[&str]) = ("production", &["ana", "ben", "cem"]);
     request(
