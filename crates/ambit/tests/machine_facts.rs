@@ -165,7 +165,7 @@ fn production_hosts_reach_every_way_there() {
         scp src/app.py db-1:/srv/ => ask production-group
         rsync -a src/ db-1:/srv/ => ask production-group
         psql -h db-1 -c 'select 1' => ask production-group
-        psql postgres://ann@x.prod.example:5432/app -c 'delete from users' => ask production-group
+        psql postgres://ann@x.prod.example:5432/app -c 'delete from users' => ask production-data-loss
         curl -X POST https://api.test.example/v1 -d a=1 => ask send-asks
         psql -h localhost -c 'select 1' => allow",
     );
