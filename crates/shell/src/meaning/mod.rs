@@ -14,7 +14,7 @@ pub(crate) use database::{queried, query};
 pub(crate) use net::{Traffic, host_path, place};
 pub(crate) use paths::Touch;
 pub(crate) use roles::{follow, local, opaque};
-pub(crate) use script::{origin_of, run_shell_script, text_of};
+pub(crate) use script::{origin_of, promised, run_shell_script, text_of};
 pub(crate) use template::{strictest, without_password};
 
 use crate::context::{Context, Input, Invocation, Output};

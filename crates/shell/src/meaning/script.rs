@@ -62,7 +62,7 @@ fn hinted(cx: &mut Context<'_>, name: &str, runner: &str, span: Span) {
 
 /// What a program that cannot be read would do if it were the one that its name promises (`./gradlew publish`,
 /// `.venv/bin/twine upload`, `bin/rails db:drop`): it counts besides its not being understood.
-fn promised(cx: &mut Context<'_>, inv: &Invocation, name: &str) {
+pub(crate) fn promised(cx: &mut Context<'_>, inv: &Invocation, name: &str) {
     let plain = match name.rsplit('/').next().unwrap_or(name) {
         "gradlew" => "gradle",
         "mvnw" => "mvn",

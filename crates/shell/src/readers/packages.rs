@@ -4,8 +4,8 @@
 //! a hint: what is called `deploy` or `publish` leaves the machine, as its author says himself.
 
 use super::recipes::{Recipes, Style};
-use crate::context::Context;
-use crate::meaning::{Call, opaque, text_of};
+use crate::context::{Context, Invocation};
+use crate::meaning::{Call, opaque, promised, text_of};
 use model::{
     AbsPath, Action, Environment, FileKind, Named, Origin, PathTarget, RunFacts, ServiceFacts, Span, Task,
     Verb,
@@ -156,6 +156,9 @@ pub(super) fn npm(cx: &mut Context<'_>, call: &mut Call) {
     }
     let sub = call.found.path.first().cloned().unwrap_or_default();
     let mut words = call.found.operands.clone();
+    if matches!(call.found.program.as_str(), "npx" | "bunx") || matches!(sub.as_str(), "exec" | "dlx" | "x") {
+        return by_package(cx, call);
+    }
     let name = match sub.as_str() {
         "run" | "run-script" if !words.is_empty() => words.remove(0).known(),
         "" if call.found.program != "npx" && call.found.program != "bunx" && !words.is_empty() => {
@@ -242,6 +245,19 @@ fn composer(cx: &Context<'_>, name: &str) -> Option<Vec<String>> {
     };
     let plain = |line: &&str| !line.starts_with('@') && !line.contains("::") && !line.contains('\0');
     Some(lines.into_iter().filter(plain).take(50).map(str::to_owned).collect())
+}
+
+/// `npx PROGRAM…`: what the program of that name does when it is called by itself counts besides its being installed.
+fn by_package(cx: &mut Context<'_>, call: &mut Call) {
+    let Some(first) = call.found.operands.first().or(call.found.argv.as_ref().and_then(|a| a.first())) else {
+        return;
+    };
+    let Some(text) = first.known() else { return };
+    // `@scope/name@1.2`: the program has the name.
+    let file = text.rsplit('/').next().unwrap_or_default();
+    let name = file.split('@').next().unwrap_or_default().to_owned();
+    let words = call.inv.words.iter().skip_while(|word| *word != first).cloned().collect();
+    promised(cx, &Invocation { words, ..call.inv.clone() }, &name);
 }
 
 fn file_value(cx: &Context<'_>, file: &str, key: &str) -> Option<serde_json::Value> {
