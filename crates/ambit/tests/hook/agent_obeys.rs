@@ -7,6 +7,13 @@ use testkit::{CANARY, OrSkip, Outcome, Script, Step, Terminal};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// A command that a person is asked about: agents are guided by the file that it writes.
+const GUIDING: &str = "echo 'Be kind.' > AGENTS.md";
+
+fn guided(world: &World) -> bool {
+    world.sandbox.work().join("AGENTS.md").exists()
+}
+
 fn play(world: &World, test: &str, steps: impl IntoIterator<Item = Step>) -> Option<Outcome> {
     let seen = world.sandbox.claude().playing(Script::of(steps)).go().or_skip(test)?;
     assert_eq!((seen.exit_code, seen.timed_out), (Some(0), false), "{}", seen.explain());
@@ -22,7 +29,7 @@ fn allow_ask_and_deny_without_a_person() {
         "verdicts in a headless session",
         [
             Step::bash("git status --short"),
-            Step::bash("rm notes.txt"),
+            Step::bash(GUIDING),
             Step::bash("cat .env"),
             Step::bash("git push --force origin main"),
             Step::text("done"),
@@ -32,12 +39,12 @@ fn allow_ask_and_deny_without_a_person() {
     };
     // Allowed although no rule of the agent's own allows it.
     assert!(!seen.result(0).is_error && seen.result(0).text.contains("notes.txt"), "{}", seen.explain());
-    for (step, rule) in [(1, "delete-kept"), (2, "env-file-read"), (3, "push-force-protected")] {
+    for (step, rule) in [(1, "write-guarded"), (2, "env-file-read"), (3, "push-force-protected")] {
         let result = seen.result(step);
         assert!(result.is_error && result.text.contains(rule), "step {step}: {}", seen.explain());
     }
     assert!(seen.result(1).text.contains("instead"), "the safer way is told too: {}", seen.explain());
-    assert!(world.sandbox.work().join("notes.txt").exists());
+    assert!(!guided(&world));
     assert!(!seen.model_saw(CANARY), "{}", seen.explain());
 
     let decisions = world.records("decision");
@@ -54,8 +61,7 @@ fn verdict_of(record: &serde_json::Value) -> String {
 }
 
 fn asked(world: &World) -> Option<Terminal> {
-    world.sandbox.write("notes.txt", "not in git\n");
-    let script = Script::of([Step::bash("rm notes.txt"), Step::text("that was all")]);
+    let script = Script::of([Step::bash(GUIDING), Step::text("that was all")]);
     let run = world.sandbox.claude().within(LIMIT).playing(script);
     let mut terminal = run.interactively().or_skip("a person answers what Ambit asks")?;
     terminal.ask("go");
@@ -69,10 +75,10 @@ fn yes_runs_it_and_is_recorded() {
     terminal.agree_to("Ambit asks a person first");
     assert!(terminal.wait_for(&["that was all"]), "{}", terminal.screen());
     let seen = terminal.finish().unwrap();
-    assert!(!world.sandbox.work().join("notes.txt").exists(), "{}", seen.explain());
+    assert!(guided(&world), "{}", seen.explain());
     let decided = world.records("approval.decided");
     assert_eq!(decided.len(), 1, "{}", seen.explain());
-    assert!(decided[0].to_string().contains("delete-kept"), "{}", decided[0]);
+    assert!(decided[0].to_string().contains("write-guarded"), "{}", decided[0]);
     world.verify();
 }
 
@@ -83,7 +89,7 @@ fn no_does_not_run_it() {
     terminal.refuse("Ambit asks a person first");
     assert!(terminal.wait_for(&["nterrupted"]), "{}", terminal.screen());
     let seen = terminal.finish().unwrap();
-    assert!(world.sandbox.work().join("notes.txt").exists(), "{}", seen.explain());
+    assert!(!guided(&world), "{}", seen.explain());
     assert_eq!(world.records("approval.asked").len(), 1);
     assert!(world.records("approval.decided").is_empty() && world.records("outcome").is_empty());
 }
@@ -91,19 +97,17 @@ fn no_does_not_run_it() {
 #[test]
 fn observing_stops_only_what_the_floor_forbids() {
     let world = World::in_mode("observe");
-    world.sandbox.write("notes.txt", "not in git\n");
-    world.sandbox.write("gone/a.txt", "not in git\n");
     let mut settings = world.settings();
     settings["permissions"]["allow"] = json!(["Bash"]);
     world.sandbox.write_home(".claude/settings.json", &settings.to_string());
     let Some(seen) = play(
         &world,
         "observe mode",
-        [Step::bash("rm notes.txt"), Step::bash("echo '{}' > ~/.claude/settings.json"), Step::text("done")],
+        [Step::bash(GUIDING), Step::bash("echo '{}' > ~/.claude/settings.json"), Step::text("done")],
     ) else {
         return;
     };
-    assert!(!world.sandbox.work().join("notes.txt").exists(), "{}", seen.explain());
+    assert!(guided(&world), "{}", seen.explain());
     assert!(
         seen.result(1).is_error && seen.result(1).text.contains("floor-guard-rails"),
         "{}",
@@ -117,17 +121,16 @@ fn observing_stops_only_what_the_floor_forbids() {
 #[test]
 fn sub_agents_and_mcp_servers_are_judged_too() {
     let world = World::new();
-    world.sandbox.write("notes.txt", "not in git\n");
     let script = Script::of([
         Step::subagent("child"),
         Step::call("mcp__probe__write_record", json!({"key": "k", "value": "v"})),
         Step::text("done"),
     ])
-    .and("child", [Step::bash("rm notes.txt"), Step::bash("git status --short"), Step::text("child done")]);
+    .and("child", [Step::bash(GUIDING), Step::bash("git status --short"), Step::text("child done")]);
     let run = world.sandbox.claude().with_mcp_probe("a record").playing(script).go();
     let Some(seen) = run.or_skip("sub-agents and MCP tools") else { return };
     let child = seen.result_of("child", 0);
-    assert!(child.is_error && child.text.contains("delete-kept"), "{}", seen.explain());
+    assert!(child.is_error && child.text.contains("write-guarded"), "{}", seen.explain());
     assert!(!seen.result_of("child", 1).is_error, "{}", seen.explain());
     let mcp = seen.result(1);
     assert!(mcp.is_error && mcp.text.contains("Ambit asks a person first"), "{}", seen.explain());
@@ -138,27 +141,30 @@ fn sub_agents_and_mcp_servers_are_judged_too() {
 #[test]
 fn managed_hooks_cannot_be_switched_off_by_settings() {
     let world = World::bare();
-    world.sandbox.write("notes.txt", "not in git\n");
     let dir = world.sandbox.dir().join("admin-files");
     std::fs::create_dir_all(&dir).unwrap();
     world.ambit_says(&["init", "--yes", "--managed", dir.to_str().unwrap()]);
     let managed = std::fs::read_to_string(dir.join("claude-code/managed-settings.json")).unwrap();
+    let moved = world.sandbox.work().join("moved");
     let run = world
         .sandbox
         .claude()
         .with_etc_file("claude-code/managed-settings.json", &managed)
+        // The account's home comes from the system's list of accounts, here as everywhere.
+        .with_etc_file("passwd", &format!("root:x:0:0:root:{}:/bin/bash\n", world.sandbox.home().display()))
         .with_settings(json!({"disableAllHooks": true, "permissions": {"allow": ["Bash"]}}))
-        .with_project_settings(json!({"disableAllHooks": true}))
+        .with_project_settings(json!({
+            "disableAllHooks": true,
+            "env": {"XDG_STATE_HOME": moved, "XDG_CONFIG_HOME": moved, "AMBIT_ADMIN_DIR": moved},
+        }))
         .with_args(["--settings", "{\"disableAllHooks\":true}"])
-        .playing(Script::of([
-            Step::bash("rm notes.txt"),
-            Step::bash("git status --short"),
-            Step::text("done"),
-        ]));
+        .playing(Script::of([Step::bash(GUIDING), Step::bash("git status --short"), Step::text("done")]));
     let Some(seen) = run.go().or_skip("managed hooks") else { return };
-    assert!(seen.result(0).is_error && seen.result(0).text.contains("delete-kept"), "{}", seen.explain());
+    assert!(seen.result(0).is_error && seen.result(0).text.contains("write-guarded"), "{}", seen.explain());
     assert!(!seen.result(1).is_error, "{}", seen.explain());
-    assert!(world.sandbox.work().join("notes.txt").exists());
+    assert!(!guided(&world));
+    assert!(!moved.exists(), "a repository's settings moved the record");
+    assert!(!world.records("decision").is_empty(), "{}", seen.explain());
 }
 
 #[test]

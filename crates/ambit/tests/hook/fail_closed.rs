@@ -189,11 +189,10 @@ fn the_sessions_state_is_torn_or_of_another_version() {
             damaged += 1;
         }
         assert!(damaged > 0, "{files:?}");
-        // That the session made the file is not known any more, so it may not simply delete it.
+        // That the session made the file is not known any more, so it is kept before it may be deleted.
         let judged = world.before(&format!("rm {made}"));
-        assert_eq!(judged.verdict(), "ask", "round {round}: {judged:?}");
-        world.sandbox.write("notes.txt", "not made by this session\n");
-        assert!(world.before("rm notes.txt").stopped(), "round {round}");
+        assert!(judged.why().contains("delete-kept"), "round {round}: {judged:?}");
+        assert!(judged.why().contains("ambit undo"), "round {round}: {judged:?}");
         assert!(world.before("git push --force origin main").stopped(), "round {round}");
         assert_eq!(world.before(HARMLESS).verdict(), "allow", "round {round}");
     }

@@ -10,6 +10,7 @@
 
 mod agent_fails;
 mod agent_obeys;
+mod conceded;
 mod fail_closed;
 mod install;
 mod world;
