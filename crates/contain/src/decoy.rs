@@ -29,7 +29,9 @@ pub(crate) fn without_secrets(bytes: &[u8], path: &str) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     // These forms nest; a line taken out could leave a file that says something else.
     if path.ends_with(".xml") {
-        return (!holds_secret_words(text)).then(|| text.to_owned());
+        let lower = text.to_ascii_lowercase();
+        return (!WORDS.iter().any(|w| lower.contains(w)) && !has_userinfo(&lower))
+            .then_some(text.to_owned());
     }
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
@@ -42,18 +44,25 @@ pub(crate) fn without_secrets(bytes: &[u8], path: &str) -> Option<String> {
     Some(out)
 }
 
-fn holds_secret_words(text: &str) -> bool {
-    text.lines().any(is_secret_line)
-}
+/// Words of keys: npm's `_authToken`, git's `extraheader` and `helper`, pip's `password`, Gradle's `…Password`.
+const WORDS: &[&str] = &[
+    "auth",
+    "token",
+    "passw",
+    "secret",
+    "credential",
+    "helper",
+    "extraheader",
+    "apikey",
+    "api_key",
+    "private",
+    "signingkey",
+    "cookie",
+];
 
 /// Whether a line of a settings file sets something that is, by its key or its form, a secret, or names a program that
 /// hands out secrets.
 fn is_secret_line(line: &str) -> bool {
-    // Words of keys: npm's `_authToken`, git's `extraheader` and `helper`, pip's `password`, Gradle's `…Password`.
-    const WORDS: &[&str] = &[
-        "auth", "token", "passw", "secret", "credential", "helper", "extraheader", "apikey", "api_key",
-        "private", "signingkey", "cookie",
-    ];
     let lower = line.to_ascii_lowercase();
     let key = lower.split(['=', ':', ' ', '>']).find(|k| !k.is_empty()).unwrap_or_default();
     let whole_key = lower.split_once('=').map_or(key, |(k, _)| k);

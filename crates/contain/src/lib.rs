@@ -21,8 +21,8 @@ pub use environment::allowed as allowed_variables;
 pub use error::{ContainError, Result};
 pub use observer::{Denied, Event, Nobody, Observer};
 pub use probe::{Lack, Probe, apparmor_profile, probe, signature};
-pub use seatbelt::seatbelt;
 pub use profile::{Limits, Profile, Tier, Variable};
+pub use seatbelt::seatbelt;
 
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -155,7 +155,9 @@ impl Protection {
                 return;
             }
             let name = entry.file_name();
-            let (Some(name), true) = (name.to_str(), entry.file_type().is_ok_and(|t| t.is_dir())) else { continue };
+            let (Some(name), true) = (name.to_str(), entry.file_type().is_ok_and(|t| t.is_dir())) else {
+                continue;
+            };
             let path = dir.join(name);
             *left -= 1;
             if path.join("HEAD").as_std().exists() {
@@ -237,11 +239,21 @@ mod tests {
         symlink("notes.md", at("CLAUDE.md").as_std()).unwrap();
         let found = Protection::of(&project, &["AGENTS.md".to_owned()]);
         let held = names(&found.held, &project);
-        for name in [".git/config", ".git/hooks", ".claude", ".github/workflows", "notes.md", ".git/modules/a/b/config"] {
+        for name in [
+            ".git/config",
+            ".git/hooks",
+            ".claude",
+            ".github/workflows",
+            "notes.md",
+            ".git/modules/a/b/config",
+        ] {
             assert!(held.contains(&name.to_owned()), "{name} in {held:?}");
         }
         let pinned = names(&found.pinned, &project);
-        assert!([".git", ".github", ".git/modules/a/b"].iter().all(|p| pinned.contains(&(*p).to_owned())), "{pinned:?}");
+        assert!(
+            [".git", ".github", ".git/modules/a/b"].iter().all(|p| pinned.contains(&(*p).to_owned())),
+            "{pinned:?}"
+        );
         let watched: Vec<AbsPath> = found.watched.iter().map(|w| w.path.clone()).collect();
         let watched = names(&watched, &project);
         for name in [".mcp.json", "CLAUDE.md", ".git/config.worktree", ".vscode"] {

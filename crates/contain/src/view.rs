@@ -65,7 +65,8 @@ impl View {
         }
         view.protection = Protection::of(&profile.project, &profile.unprotected);
         let state = profile.share_state.then_some(&profile.state);
-        let more: Vec<AbsPath> = state.into_iter().chain(&profile.write).chain(&view.protection.beside).cloned().collect();
+        let more: Vec<AbsPath> =
+            state.into_iter().chain(&profile.write).chain(&view.protection.beside).cloned().collect();
         for path in more {
             if let Some(real) = real(&path) {
                 push(&mut view.write, real);
@@ -166,7 +167,11 @@ impl View {
                 (true, false) => Covers::File,
                 (true, true) => Covers::Directory,
             };
-            let at = if meta.is_dir() && covers == Covers::Nothing { path.join(decoy::IN_DIRECTORY) } else { path };
+            let at = if meta.is_dir() && covers == Covers::Nothing {
+                path.join(decoy::IN_DIRECTORY)
+            } else {
+                path
+            };
             self.made.push(Made { path: at, text, decoy: true, covers });
         }
     }
@@ -238,7 +243,8 @@ fn holds_secrets(path: &AbsPath, profile: &Profile) -> bool {
         return true;
     }
     places::CREDENTIALS.iter().map(|c| profile.home.join(c.trim_end_matches('/'))).any(|c| {
-        real.is_under(&c) || (c.is_under(&real) && c.as_std().exists() && !c.is_under(&profile.home.join(".gem")))
+        real.is_under(&c)
+            || (c.is_under(&real) && c.as_std().exists() && !c.is_under(&profile.home.join(".gem")))
     })
 }
 

@@ -4,7 +4,8 @@ use crate::error::{ContainError, Result};
 use crate::profile::Tier;
 use libc::{c_long, sock_filter};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
 };
 use std::collections::BTreeMap;
 
@@ -115,7 +116,9 @@ pub(super) fn deny(tier: Tier) -> Result<Vec<sock_filter>> {
     }
     sockets(&mut rules, tier)?;
     for bit in SETUID_BITS {
-        for (call, at) in [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2), (libc::SYS_mknodat, 2)] {
+        for (call, at) in
+            [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2), (libc::SYS_mknodat, 2)]
+        {
             rules.when(call, [masked(at, bit, bit)?])?;
         }
         rules.when(libc::SYS_openat, [masked(3, bit, bit)?, masked(2, CREATE, CREATE)?])?;
@@ -144,11 +147,7 @@ pub(super) fn absent() -> Result<Vec<sock_filter>> {
     Ok(program.into_iter().map(|f| sock_filter { code: f.code, jt: f.jt, jf: f.jf, k: f.k }).collect())
 }
 
-fn compile(
-    rules: BTreeMap<c_long, Vec<SeccompRule>>,
-    errno: i32,
-    arch: TargetArch,
-) -> Result<BpfProgram> {
+fn compile(rules: BTreeMap<c_long, Vec<SeccompRule>>, errno: i32, arch: TargetArch) -> Result<BpfProgram> {
     let errno = u32::try_from(errno).unwrap_or_default();
     SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch)
         .and_then(BpfProgram::try_from)
@@ -247,9 +246,15 @@ pub(super) fn ask(tier: Tier) -> Vec<sock_filter> {
     const AUDIT_ARCH: u32 = 0;
     const X32_BIT: u32 = 0x4000_0000;
     // `struct seccomp_data`: the call's number at 0, the convention at 4.
-    let load = |at: u32| sock_filter { code: op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS), jt: 0, jf: 0, k: at };
+    let load =
+        |at: u32| sock_filter { code: op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS), jt: 0, jf: 0, k: at };
     let give = |action: u32| sock_filter { code: op(libc::BPF_RET | libc::BPF_K), jt: 0, jf: 0, k: action };
-    let unless = |test: u32, k: u32, jt: u8, jf: u8| sock_filter { code: op(libc::BPF_JMP | test | libc::BPF_K), jt, jf, k };
+    let unless = |test: u32, k: u32, jt: u8, jf: u8| sock_filter {
+        code: op(libc::BPF_JMP | test | libc::BPF_K),
+        jt,
+        jf,
+        k,
+    };
     let mut asked = vec![libc::SYS_execve, libc::SYS_execveat, libc::SYS_connect];
     if tier == Tier::B {
         asked.push(libc::SYS_bind);

@@ -1,12 +1,14 @@
 //! Watches protected names that no mount can hold, because they are not there or are links. Whoever makes or replaces one
 //! ends the command; what was made is set aside before anything outside would carry it out.
 
+use crate::error::{ContainError, Result};
 use crate::protect::Watched;
 use model::AbsPath;
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify;
 use std::fs;
 use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The watch over the names of one run.
@@ -14,18 +16,78 @@ use std::path::{Path, PathBuf};
 pub(super) struct Guardian {
     watcher: Option<OwnedFd>,
     names: Vec<Watched>,
+    kept: Vec<Kept>,
+    /// Directories that must stay where they are, by device and inode.
+    pinned: Vec<(AbsPath, (u64, u64))>,
     aside: PathBuf,
 }
+
+/// A protected name that is there, where no mount can hold it: what it was, and a copy of it.
+#[derive(Debug)]
+struct Kept {
+    path: AbsPath,
+    marks: Vec<Mark>,
+    copy: PathBuf,
+}
+
+/// One file or directory as it was: its path below the name, device and inode, time of change in nanoseconds, size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    path: PathBuf,
+    inode: (u64, u64),
+    changed: (i64, i64),
+    size: u64,
+}
+
+/// Files and bytes of what is kept, at most; more is not protected by copies, and the command is refused.
+const MOST_FILES: usize = 5000;
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A name that was made or replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) path: AbsPath,
-    /// Where what was made lies now; `None` when it could only be removed.
+    /// Where what was made lies now; `None` when it could only be removed, or was renamed back.
     pub(super) aside: Option<PathBuf>,
 }
 
 impl Guardian {
+    /// Keeps these names as they are by copies of them, and these directories where they are.
+    ///
+    /// # Errors
+    /// When one cannot be copied or is too large.
+    pub(super) fn keep(mut self, names: &[AbsPath], directories: &[AbsPath]) -> Result<Self> {
+        for path in directories {
+            if let Ok(meta) = fs::symlink_metadata(path.as_std()) {
+                self.pinned.push((path.clone(), (meta.dev(), meta.ino())));
+            }
+        }
+        for (at, path) in names.iter().enumerate() {
+            let fail = |e| ContainError::setup(format!("keeping a copy of `{path}`"), e);
+            let marks = marks(path.as_std()).map_err(fail)?;
+            if marks.len() >= MOST_FILES || marks.iter().map(|m| m.size).sum::<u64>() > MOST_BYTES {
+                return Err(fail(std::io::Error::other("it is too large")));
+            }
+            let copy = self.aside.join(format!("kept-{at}"));
+            copy_all(path.as_std(), &copy).map_err(fail)?;
+            if let Some(watcher) = &self.watcher {
+                let events = inotify::WatchFlags::ATTRIB
+                    | inotify::WatchFlags::MODIFY
+                    | inotify::WatchFlags::CREATE
+                    | inotify::WatchFlags::MOVE
+                    | inotify::WatchFlags::DELETE
+                    | inotify::WatchFlags::MOVE_SELF
+                    | inotify::WatchFlags::DELETE_SELF;
+                for mark in &marks {
+                    // One that cannot be watched is looked at when the command ends.
+                    let _ = inotify::add_watch(watcher, joined(path.as_std(), &mark.path), events);
+                }
+            }
+            self.kept.push(Kept { path: path.clone(), marks, copy });
+        }
+        Ok(self)
+    }
+
     /// Begins to watch. `aside` is the directory into which is put what is made.
     pub(super) fn begin(names: Vec<Watched>, aside: PathBuf) -> Self {
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
@@ -44,7 +106,7 @@ impl Guardian {
                 let _ = inotify::add_watch(watcher, parent.as_str(), events);
             }
         }
-        Self { watcher, names, aside }
+        Self { watcher, names, kept: Vec::new(), pinned: Vec::new(), aside }
     }
 
     /// Readable when something happened beside a name.
@@ -59,13 +121,21 @@ impl Guardian {
             let mut reader = inotify::Reader::new(watcher, &mut space);
             while reader.next().is_ok() {}
         }
-        self.names.iter().any(|w| !is_as_it_was(w))
+        self.names.iter().any(|w| !is_as_it_was(w)) || self.kept.iter().any(Kept::is_changed)
     }
 
     /// Sets aside what was made under a name and puts links back. To be called when no process of the command is left.
     pub(super) fn mend(&self) -> Vec<Broken> {
-        let broken = self.names.iter().filter(|w| !is_as_it_was(w));
-        broken
+        let back = self.put_back_directories();
+        let names = self.names.iter().filter(|w| !is_as_it_was(w));
+        let kept = self.kept.iter().filter(|k| k.is_changed());
+        let restored = kept.enumerate().map(|(at, kept)| {
+            let aside = set_aside(&kept.path, &self.aside, self.names.len() + at);
+            // Where it fails the copy stays where it is told of.
+            let _ = copy_all(&kept.copy, kept.path.as_std());
+            Broken { path: kept.path.clone(), aside }
+        });
+        let mended: Vec<Broken> = names
             .enumerate()
             .map(|(at, name)| {
                 let aside = set_aside(&name.path, &self.aside, at);
@@ -75,8 +145,88 @@ impl Guardian {
                 }
                 Broken { path: name.path.clone(), aside }
             })
-            .collect()
+            .chain(restored)
+            .chain(back)
+            .collect();
+        if mended.is_empty() {
+            // The copies were for nothing.
+            let _ = fs::remove_dir_all(&self.aside);
+        }
+        mended
     }
+}
+
+impl Guardian {
+    /// Renames directories back that were renamed beside where they were; the outer before the inner.
+    fn put_back_directories(&self) -> Vec<Broken> {
+        let mut back = Vec::new();
+        let inode = |path: &Path| fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()));
+        for (at, (path, was)) in self.pinned.iter().enumerate() {
+            let Some(parent) = path.parent().filter(|_| inode(path.as_std()) != Some(*was)) else { continue };
+            let entries = fs::read_dir(parent.as_std()).into_iter().flatten().flatten();
+            if let Some(moved) = entries.map(|e| e.path()).find(|p| inode(p) == Some(*was)) {
+                set_aside(path, &self.aside, 1000 + at);
+                // Where it fails the copies of what it held are put there.
+                let _ = fs::rename(&moved, path.as_std());
+                back.push(Broken { path: path.clone(), aside: None });
+            }
+        }
+        back
+    }
+}
+
+impl Kept {
+    fn is_changed(&self) -> bool {
+        !marks(self.path.as_std()).is_ok_and(|now| now == self.marks)
+    }
+}
+
+/// What lies at a path and beneath, sorted; links are not followed.
+fn marks(path: &Path) -> std::io::Result<Vec<Mark>> {
+    let mut found = Vec::new();
+    let mut left = vec![PathBuf::new()];
+    while let Some(below) = left.pop() {
+        let whole = joined(path, &below);
+        let meta = fs::symlink_metadata(&whole)?;
+        if meta.is_dir() && found.len() < MOST_FILES {
+            for entry in fs::read_dir(&whole)? {
+                left.push(below.join(entry?.file_name()));
+            }
+        }
+        found.push(Mark {
+            path: below,
+            inode: (meta.dev(), meta.ino()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+            size: if meta.is_file() { meta.len() } else { 0 },
+        });
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// A path below another; an empty one is the other itself, without the slash that says directory.
+fn joined(path: &Path, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { path.to_owned() } else { path.join(below) }
+}
+
+/// Copies a file, a link or a directory with all beneath.
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    let meta = fs::symlink_metadata(from)?;
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    if meta.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
+    }
+    if !meta.is_dir() {
+        return fs::copy(from, to).map(drop);
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let name = entry?.file_name();
+        copy_all(&from.join(&name), &to.join(&name))?;
+    }
+    fs::set_permissions(to, meta.permissions())
 }
 
 fn is_as_it_was(name: &Watched) -> bool {
@@ -135,5 +285,36 @@ mod tests {
         let kept = broken.first().unwrap().aside.clone().unwrap();
         assert_eq!(fs::read_to_string(kept).unwrap(), "evil");
         assert!(!guardian.is_broken());
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = AbsPath::parse(dir.path().to_str().unwrap()).unwrap();
+        let p = |n: &str| base.join(n);
+        fs::create_dir_all(p("w/hooks/deep").as_std()).unwrap();
+        fs::write(p("w/hooks/deep/a").as_std(), "good").unwrap();
+        fs::write(p("w/config").as_std(), "good").unwrap();
+        let begin = || {
+            Guardian::begin(Vec::new(), p("aside").as_std().to_owned())
+                .keep(&[p("w/hooks"), p("w/config")], &[p("w")])
+        };
+        let guardian = begin().unwrap();
+        assert!(!guardian.is_broken() && guardian.mend().is_empty() && !p("aside").as_std().exists());
+        let guardian = begin().unwrap();
+        fs::write(p("w/hooks/deep/b").as_std(), "evil").unwrap();
+        fs::remove_file(p("w/config").as_std()).unwrap();
+        assert!(guardian.is_broken());
+        assert_eq!(guardian.mend().len(), 2);
+        assert!(!p("w/hooks/deep/b").as_std().exists());
+        assert_eq!(fs::read_to_string(p("w/config").as_std()).unwrap(), "good");
+        assert_eq!(fs::read_to_string(p("w/hooks/deep/a").as_std()).unwrap(), "good");
+        let guardian = begin().unwrap();
+        fs::write(p("w/objects").as_std(), "large").unwrap();
+        fs::rename(p("w").as_std(), p("w2").as_std()).unwrap();
+        assert!(guardian.is_broken());
+        guardian.mend();
+        assert_eq!(fs::read_to_string(p("w/objects").as_std()).unwrap(), "large");
+        assert!(!guardian.is_broken() && !p("w2").as_std().exists());
     }
 }

@@ -67,11 +67,8 @@ fn prepare(plan: &Plan<'_>, supervisor: &OwnedFd) -> Result<Pid> {
     let entered = root::enter(plan.profile, plan.view, plan.caches)?;
     let descriptors: Vec<BorrowedFd<'_>> =
         sockets.iter().chain(&entered.decoys).map(rustix::fd::AsFd::as_fd).collect();
-    let word = Word::Ready {
-        watcher: entered.decoys.is_some(),
-        watches: entered.watches,
-        without: entered.without,
-    };
+    let word =
+        Word::Ready { watcher: entered.decoys.is_some(), watches: entered.watches, without: entered.without };
     wire::send(supervisor.as_fd(), &word, &descriptors)?;
     // The command runs as the same user: it must not look into this process.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
@@ -84,6 +81,21 @@ fn prepare(plan: &Plan<'_>, supervisor: &OwnedFd) -> Result<Pid> {
             Ok(pid)
         }
     }
+}
+
+/// Tier B, in the process that will be the command. Never returns.
+pub(super) fn begin_b(plan: &Plan<'_>, rights: &Rights, supervisor: &OwnedFd) -> ! {
+    let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|e| ContainError::setup("tying the command to its supervisor", e))
+        .and_then(|()| {
+            rustix::process::chdir(plan.profile.cwd.as_str())
+                .map_err(|e| ContainError::setup(format!("changing into `{}`", plan.profile.cwd), e))
+        });
+    if let Err(e) = tied {
+        let _ = wire::send(supervisor.as_fd(), &Word::Failed(e.into()), &[]);
+        sys::exit_now(127)
+    }
+    become_command(plan, rights, supervisor)
 }
 
 /// In the process that will be the command: the walls, then the program. Never returns.
@@ -129,7 +141,10 @@ fn refuse_directories() -> Result<()> {
         let Ok(stat) = rustix::fs::fstat(fd) else { continue };
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory {
             let what = format!("taking over descriptor {at}");
-            return Err(ContainError::setup(what, std::io::Error::other("it is a directory, which leads out")));
+            return Err(ContainError::setup(
+                what,
+                std::io::Error::other("it is a directory, which leads out"),
+            ));
         }
     }
     Ok(())
@@ -142,8 +157,7 @@ fn wait_for(command: Pid, supervisor: BorrowedFd<'_>) -> i32 {
         // Before the first wait: the command may have ended while signals were not yet held.
         while let Ok(Some((pid, status))) = rustix::process::waitpid(None, WaitOptions::NOHANG) {
             if pid == command {
-                let word =
-                    Word::Ended { status: status.exit_status(), signal: status.terminating_signal() };
+                let word = Word::Ended { status: status.exit_status(), signal: status.terminating_signal() };
                 let _ = wire::send(supervisor, &word, &[]);
                 return 0;
             }

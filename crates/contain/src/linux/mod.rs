@@ -8,6 +8,7 @@ mod launch;
 mod memory;
 mod net;
 mod notify;
+mod private;
 pub(crate) mod probe;
 mod root;
 mod supervise;

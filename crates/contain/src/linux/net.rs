@@ -6,8 +6,8 @@ use crate::error::{ContainError, Result};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
-    AddressFamily, SendFlags, SocketAddrV4, SocketFlags, SocketType, bind, listen, sendto,
-    socket_with, sockopt,
+    AddressFamily, SendFlags, SocketAddrV4, SocketFlags, SocketType, bind, listen, sendto, socket_with,
+    sockopt,
 };
 use std::net::Ipv4Addr;
 
@@ -39,7 +39,8 @@ pub(super) fn raise() -> Result<Vec<OwnedFd>> {
     for port in DIRECT_PORTS {
         sockets.push(listener(any, port)?);
     }
-    bind(&udp, &SocketAddrV4::new(any, DNS_PORT)).map_err(|e| ContainError::setup("opening the name server", e))?;
+    bind(&udp, &SocketAddrV4::new(any, DNS_PORT))
+        .map_err(|e| ContainError::setup("opening the name server", e))?;
     sockets.push(udp);
     sockets.push(listener(any, DNS_PORT)?);
     Ok(sockets)
@@ -59,6 +60,14 @@ pub(super) fn listener(address: Ipv4Addr, port: u16) -> Result<OwnedFd> {
     bind(&made, &SocketAddrV4::new(address, port)).map_err(fail)?;
     listen(&made, BACKLOG).map_err(fail)?;
     Ok(made)
+}
+
+/// The port to which a socket is bound.
+pub(super) fn port_of(socket: &OwnedFd) -> Result<u16> {
+    rustix::net::getsockname(socket)
+        .and_then(std::net::SocketAddr::try_from)
+        .map(|a| a.port())
+        .map_err(|e| ContainError::setup("asking a socket's port", e))
 }
 
 /// `ip route add local 0.0.0.0/0 dev lo table local`, as one netlink message.
@@ -84,9 +93,10 @@ fn route_everything_here() -> Result<()> {
         .map_or(-libc::EIO, i32::from_ne_bytes);
     match number {
         0 => Ok(()),
-        other => {
-            Err(ContainError::setup("leading addresses to the proxy", std::io::Error::from_raw_os_error(-other)))
-        }
+        other => Err(ContainError::setup(
+            "leading addresses to the proxy",
+            std::io::Error::from_raw_os_error(-other),
+        )),
     }
 }
 

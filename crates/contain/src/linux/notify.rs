@@ -20,7 +20,9 @@ const SERVED: [u16; 5] = [80, 443, 22, 9418, 53];
 pub(super) fn answer_and_tell(listener: BorrowedFd<'_>, question: &Question, observer: &dyn Observer) {
     let event = match question.call {
         libc::SYS_execve => exec(question, None, 0),
-        libc::SYS_execveat => exec(question, Some(question.arguments.first().copied().unwrap_or_default()), 1),
+        libc::SYS_execveat => {
+            exec(question, Some(question.arguments.first().copied().unwrap_or_default()), 1)
+        }
         libc::SYS_connect => connection(question),
         _ => None,
     };
@@ -73,7 +75,10 @@ fn exists(thread: u32, path: &str) -> bool {
     let how = if path.starts_with('/') { ResolveFlags::IN_ROOT } else { ResolveFlags::empty() };
     // A link to an absolute path from the working directory would be followed in this process's own root; it is only
     // asked whether it is there, and then told.
-    !matches!(openat2(&start, path.trim_start_matches('/'), flags, Mode::empty(), how), Err(rustix::io::Errno::NOENT))
+    !matches!(
+        openat2(&start, path.trim_start_matches('/'), flags, Mode::empty(), how),
+        Err(rustix::io::Errno::NOENT)
+    )
 }
 
 fn arguments(thread: u32, mut address: u64) -> Vec<String> {
@@ -133,7 +138,7 @@ pub(super) enum Address {
 
 /// Reads the address of `connect` or `bind`, once; nothing is read a second time.
 pub(super) fn address(question: &Question) -> Option<Address> {
-    let length = usize::try_from(argument(question, 2)).ok()?.min(128);
+    let length = usize::try_from(argument(question, 2) & 0xffff_ffff).ok()?.min(128);
     let mut raw = [0_u8; 128];
     let raw = raw.get_mut(..length)?;
     let read = sys::read_memory(question.thread, argument(question, 1), raw).ok()?;

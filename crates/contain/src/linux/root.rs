@@ -7,11 +7,13 @@ use crate::profile::Profile;
 use crate::view::{Covers, Made, View};
 use model::AbsPath;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, inotify, mkdirat, openat, openat2, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, inotify, mkdirat, openat, openat2, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
-    open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
+    move_mount, open_tree, unmount,
 };
 use std::ffi::CString;
 
@@ -28,7 +30,8 @@ const NOEXEC: u64 = 0x8;
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Parts of `/proc` that speak of the machine and not of processes.
-const PROC_MACHINE: &[&str] = &["sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger", "mtrr", "latency_stats"];
+const PROC_MACHINE: &[&str] =
+    &["sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger", "mtrr", "latency_stats"];
 
 /// What the new root came with.
 #[derive(Debug)]
@@ -258,11 +261,17 @@ impl Site {
             self.directory(&private.join("work"))?;
         }
         let laid = match cache.options((inside("upper"), inside("work"))) {
-            Some(options) => {
-                mount("overlay", place, "overlay", MountFlags::NOSUID | MountFlags::NODEV, Some(options.as_c_str()))
-                    .map_err(fail("mounting the cache", cache.lower.as_str()))
+            Some(options) => mount(
+                "overlay",
+                place,
+                "overlay",
+                MountFlags::NOSUID | MountFlags::NODEV,
+                Some(options.as_c_str()),
+            )
+            .map_err(fail("mounting the cache", cache.lower.as_str())),
+            None => {
+                Err(ContainError::setup("naming the cache", std::io::Error::other("a path with a NUL byte")))
             }
-            None => Err(ContainError::setup("naming the cache", std::io::Error::other("a path with a NUL byte"))),
         };
         if laid.is_err() {
             let tree =
@@ -278,7 +287,9 @@ impl Site {
         if made.covers == Covers::Nothing {
             return match self.file(&made.path, &made.text, mode) {
                 // Two lists name it; the first one stands.
-                Err(ContainError::Setup { source, .. }) if source.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+                Err(ContainError::Setup { source, .. }) if source.raw_os_error() == Some(libc::EEXIST) => {
+                    Ok(())
+                }
                 other => other,
             };
         }

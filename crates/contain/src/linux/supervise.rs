@@ -122,9 +122,7 @@ fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Re
     let aside = aside(profile);
     // Before the command can do anything.
     let guardian = Guardian::begin(view.protection.watched.clone(), aside);
-    let mut held = HANDED_ON.to_vec();
-    held.push(libc::SIGCHLD);
-    let signals = sys::hold_signals(&held).map_err(|e| ContainError::setup("holding signals", e))?;
+    let signals = hold()?;
     let (words, theirs) = wire::pair()?;
     let plan = Plan {
         tier,
@@ -136,14 +134,15 @@ fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Re
         uid: rustix::process::getuid().as_raw(),
         gid: rustix::process::getgid().as_raw(),
     };
-    let launcher = match sys::clone_into(super::NAMESPACES).map_err(|e| ContainError::setup("making namespaces", e))? {
-        Split::Child => {
-            drop(words);
-            drop(signals);
-            launch::init(&plan, &theirs)
-        }
-        Split::Parent(pid) => pid,
-    };
+    let launcher =
+        match sys::clone_into(super::NAMESPACES).map_err(|e| ContainError::setup("making namespaces", e))? {
+            Split::Child => {
+                drop(words);
+                drop(signals);
+                launch::init(&plan, &theirs)
+            }
+            Split::Parent(pid) => pid,
+        };
     drop(theirs);
     match wire::receive(&words) {
         Ok(Some((Word::Ready { watcher, watches, without }, mut descriptors))) => {
@@ -162,15 +161,42 @@ fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Re
     }
 }
 
+/// Holds back the signals that the supervisor hands on or lives by.
+pub(super) fn hold() -> Result<OwnedFd> {
+    let mut held = HANDED_ON.to_vec();
+    held.push(libc::SIGCHLD);
+    sys::hold_signals(&held).map_err(|e| ContainError::setup("holding signals", e))
+}
+
+/// Mends what was done to protected names and tells of it; whether there was any.
+pub(super) fn tell_broken(guardian: &Guardian, observer: &dyn Observer) -> bool {
+    let broken = guardian.mend();
+    for name in &broken {
+        let target = match &name.aside {
+            Some(aside) => format!("{} (set aside as {})", name.path, aside.display()),
+            None => format!("{} (as it was before)", name.path),
+        };
+        observer.observe(Event::Denied { why: Denied::Protected, pid: None, target });
+    }
+    !broken.is_empty()
+}
+
 /// Where what was made under protected names is put.
 pub(super) fn aside(profile: &Profile) -> PathBuf {
-    let run = format!("{}-{}", std::process::id(), rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec);
+    let run = format!(
+        "{}-{}",
+        std::process::id(),
+        rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).tv_nsec
+    );
     profile.state.as_std().join("aside").join(run)
 }
 
 /// Takes the launcher's end; also when it ended long ago.
 fn reap(launcher: Pid) {
-    while matches!(rustix::process::waitpid(Some(launcher), WaitOptions::empty()), Err(rustix::io::Errno::INTR)) {}
+    while matches!(
+        rustix::process::waitpid(Some(launcher), WaitOptions::empty()),
+        Err(rustix::io::Errno::INTR)
+    ) {}
 }
 
 /// How the command ended, as far as was heard.
@@ -201,17 +227,10 @@ impl Run {
         reap(self.launcher);
         network.stop();
         self.tell_decoys(view, observer);
-        let broken = self.guardian.mend();
-        for name in &broken {
-            let target = match &name.aside {
-                Some(aside) => format!("{} (set aside as {})", name.path, aside.display()),
-                None => format!("{} (removed)", name.path),
-            };
-            observer.observe(Event::Denied { why: Denied::Protected, pid: None, target });
-        }
+        let broken = tell_broken(&self.guardian, observer.as_ref());
         drop(self.caches);
         let status = match outcome? {
-            End::Status(status) if broken.is_empty() => status,
+            End::Status(status) if !broken => status,
             // 128 and SIGKILL, as a shell tells of a command that was killed.
             End::Status(_) | End::Stopped | End::Lost => 137,
         };
@@ -233,7 +252,8 @@ impl Run {
         let mut questions: Option<OwnedFd> = None;
         let pause = profile.limits.memory_bytes.map(|_| MEMORY_LOOK);
         loop {
-            let mut waits = vec![PollFd::new(&self.words, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+            let mut waits =
+                vec![PollFd::new(&self.words, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
             let fixed = waits.len();
             let optional = [questions.as_ref(), self.guardian.watcher(), self.ready.watcher.as_ref()];
             // A place that is empty waits for what is never there, so that places keep their numbers.
@@ -252,7 +272,9 @@ impl Run {
             }
             let ready: Vec<PollFlags> = waits.iter().map(PollFd::revents).collect();
             drop(waits);
-            let on = |at: usize| ready.get(at).is_some_and(|r| r.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR));
+            let on = |at: usize| {
+                ready.get(at).is_some_and(|r| r.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
+            };
             if let (true, Some(listener)) = (on(fixed), &questions) {
                 let open = notify::serve(listener, |fd, question| {
                     // The first question is the command's own program: everything stands now.
@@ -291,7 +313,9 @@ impl Run {
                 match wire::receive(&self.words)? {
                     Some((Word::Asking { .. }, mut descriptors)) => questions = descriptors.pop(),
                     Some((Word::Failed(failure), _)) => return Err(failure.into()),
-                    Some((Word::Ended { status, signal }, _)) => return Ok(End::Status(shell_status(status, signal))),
+                    Some((Word::Ended { status, signal }, _)) => {
+                        return Ok(End::Status(shell_status(status, signal)));
+                    }
                     Some(_) => {}
                     None => return Ok(End::Lost),
                 }

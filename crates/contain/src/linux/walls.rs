@@ -78,8 +78,11 @@ pub(super) fn drop_capabilities() -> Result<()> {
         Err(e) => return Err(fail(e)),
     }
     let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
-        .map_err(fail)?;
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: none, permitted: none, inheritable: none },
+    )
+    .map_err(fail)?;
     rustix::thread::set_no_new_privs(true).map_err(fail)
 }
 
@@ -113,7 +116,8 @@ impl Rights {
     /// Tier A: the root holds only what is listed, so it may be read; the second wall is against writing.
     pub(super) fn of_root(profile: &Profile, view: &View) -> Self {
         let own = |p: &str| p.to_owned();
-        let mut write = vec![own("/tmp"), own("/var/tmp"), own("/run"), own("/dev/shm"), profile.home.to_string()];
+        let mut write =
+            vec![own("/tmp"), own("/var/tmp"), own("/run"), own("/dev/shm"), profile.home.to_string()];
         write.extend(view.write.iter().map(ToString::to_string));
         // What `/proc` has to be written (a thread's name, its order of being killed) is its process's own; the parts
         // that are the machine's are read-only mounts.
@@ -122,12 +126,15 @@ impl Rights {
 }
 
 /// Installs the filters; the answer is the descriptor at which the supervisor is asked.
-pub(super) fn filter(walls: [&[libc::sock_filter]; 2], ask: &[libc::sock_filter]) -> Result<rustix::fd::OwnedFd> {
+pub(super) fn filter(
+    walls: [&[libc::sock_filter]; 2],
+    ask: &[libc::sock_filter],
+) -> Result<rustix::fd::OwnedFd> {
     let fail = |e| ContainError::setup("installing the filter of system calls", e);
     for wall in walls {
         sys::install_filter(wall, false).map_err(fail)?;
     }
-    sys::install_filter(ask, true)
-        .map_err(fail)?
-        .ok_or_else(|| ContainError::setup("installing the filter of system calls", std::io::Error::other("no listener")))
+    sys::install_filter(ask, true).map_err(fail)?.ok_or_else(|| {
+        ContainError::setup("installing the filter of system calls", std::io::Error::other("no listener"))
+    })
 }

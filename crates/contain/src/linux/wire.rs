@@ -3,8 +3,8 @@
 use crate::error::{ContainError, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize};
 use std::io::{IoSlice, IoSliceMut};
@@ -60,7 +60,9 @@ pub(super) enum Failure {
 impl From<ContainError> for Failure {
     fn from(error: ContainError) -> Self {
         match error {
-            ContainError::Setup { what, source } => Self::Setup(what, source.raw_os_error(), source.to_string()),
+            ContainError::Setup { what, source } => {
+                Self::Setup(what, source.raw_os_error(), source.to_string())
+            }
             ContainError::Outside { cwd, project } => Self::Outside(cwd, project),
             ContainError::Program { program, source } => Self::Program(program, source.raw_os_error()),
             other => Self::Setup("starting".to_owned(), None, other.to_string()),

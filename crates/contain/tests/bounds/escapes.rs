@@ -13,18 +13,60 @@ use std::{fs, thread};
 fn the_worst_program_reports_nothing() {
     for user in users() {
         let world = World::new("A", user);
-        let found = worst(&world);
+        let found = worst(&world, "");
         assert_eq!(found, Vec::<String>::new(), "as {user:?}");
     }
 }
 
+/// What tier B does not hold while the command runs: whoever changes one of these names ends the command, and what was
+/// there is put back; and a file of secrets in the project can be read, which the record of the start tells.
+const NOT_IN_B: &str = "change git's configuration|remove git's configuration|replace git's configuration|make a git hook|\
+    move the hooks away|move the repository away|exchange the repository|change an agent's settings|\
+    add to an agent's settings|move an agent's settings away|change a workflow|move the workflows' parent away|\
+    read the project's secrets";
+
+#[test]
+fn the_worst_program_reports_nothing_in_tier_b() {
+    for user in users() {
+        let world = World::new("B", user);
+        let found = worst(&world, NOT_IN_B);
+        assert_eq!(found, Vec::<String>::new(), "as {user:?}");
+        assert!(world.events().contains("Start { tier: B") && world.events().contains("`.env` can be read"));
+    }
+}
+
+#[test]
+fn in_tier_b_who_changes_a_protected_name_is_ended_and_it_comes_back() {
+    for user in users() {
+        for (name, change) in [
+            (".git/config", "echo evil >> .git/config"),
+            (".git", "mv .git git2"),
+            (".git/hooks", "echo evil > .git/hooks/pre-commit"),
+            (".claude", "rm -r .claude"),
+            (".mcp.json", "echo evil > .mcp.json"),
+        ] {
+            let world = World::new("B", user);
+            let done = world.sh(&format!("{change}; sleep 20; echo survived"));
+            assert_eq!(done.status, Some(137), "{change}: {done:#?}");
+            assert!(!done.out.contains("survived") && done.events.contains(name), "{done:#?}");
+            assert!(!fs::read_to_string(world.path("project/.git/config")).unwrap().contains("evil"));
+            assert!(world.path("project/.git/objects/kept").exists());
+            assert!(
+                !world.path("project/.git/hooks/pre-commit").exists()
+                    && !world.path("project/.mcp.json").exists()
+            );
+            assert_eq!(fs::read_to_string(world.path("project/.claude/settings.json")).unwrap(), "{}");
+        }
+    }
+}
+
 /// Runs the worst-case program against prizes of this machine and gives what it got.
-pub(crate) fn worst(world: &World) -> Vec<String> {
+pub(crate) fn worst(world: &World, skip: &str) -> Vec<String> {
     let mut victim = Command::new("sleep").arg("60").env("SECRET", "prize").spawn().unwrap();
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let udp = UdpSocket::bind("0.0.0.0:0").unwrap();
     udp.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let name = format!("bounds-{}", std::process::id());
+    let name = world.path("").display().to_string();
     let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let _socket = UnixListener::bind(world.path("outside/socket")).unwrap();
     let mut driver = world.bounded(&[], &["./escape"]);
@@ -33,6 +75,7 @@ pub(crate) fn worst(world: &World) -> Vec<String> {
         .env("PYTEST_ESCAPE_PROCESS", victim.id().to_string())
         .env("PYTEST_ESCAPE_PORT", tcp.local_addr().unwrap().port().to_string())
         .env("PYTEST_ESCAPE_UDP", udp.local_addr().unwrap().port().to_string())
+        .env("PYTEST_ESCAPE_SKIP", skip)
         .env("PYTEST_ESCAPE_ABSTRACT", &name);
     let done = world.run(driver);
     let _ = victim.kill();
@@ -112,9 +155,13 @@ fn worktrees_reach_their_repository_but_not_its_configuration() {
         git(&["worktree", "add", "-q", "../../tree"], "outside/main");
         let mut driver = world.bounded(
             &[],
-            &["/bin/sh", "-c", "echo x > f && git add f && git commit -q -m two && git log --oneline | wc -l; \
+            &[
+                "/bin/sh",
+                "-c",
+                "echo x > f && git add f && git commit -q -m two && git log --oneline | wc -l; \
                echo evil >> ../outside/main/.git/config; echo evil > ../outside/main/.git/hooks/post-commit; \
-               ls ../outside/main"],
+               ls ../outside/main",
+            ],
         );
         driver.current_dir(world.path("tree"));
         let done = world.run(driver);
@@ -130,7 +177,10 @@ fn decoys_say_who_withholds_and_opening_one_is_told() {
         let world = World::new("A", user);
         let out = world.sh("cat ~/.netrc .env; ls ~/.ssh; cat ~/.npmrc; git config user.name").good();
         assert_eq!(out.matches("Withheld by Ambit (rule contain.credentials)").count(), 2, "{out}");
-        assert!(out.contains("WITHHELD-BY-AMBIT.txt") && out.contains("fund=false") && out.contains("Ann"), "{out}");
+        assert!(
+            out.contains("WITHHELD-BY-AMBIT.txt") && out.contains("fund=false") && out.contains("Ann"),
+            "{out}"
+        );
         assert!(!out.contains("prize"), "{out}");
         let events = world.events();
         for path in ["home/.netrc", "project/.env"] {
@@ -148,7 +198,10 @@ fn connections_that_lead_nowhere_are_told() {
         let done = world.sh(
             "curl -s -m 3 --noproxy '*' http://10.1.2.3:5432/; curl -s -m 3 http://no.example/; curl -s -m 3 --noproxy '*' http://direct.example/",
         );
-        assert!(done.events.contains("why: Connection") && done.events.contains("10.1.2.3:5432"), "{done:#?}");
+        assert!(
+            done.events.contains("why: Connection") && done.events.contains("10.1.2.3:5432"),
+            "{done:#?}"
+        );
         assert!(done.events.contains("host: \"no.example\""), "{done:#?}");
         assert!(done.events.contains("host: \"direct.example\""), "{done:#?}");
         assert!(!done.events.contains("outcome: Made"), "{done:#?}");
@@ -160,16 +213,24 @@ fn programs_are_told_when_they_run() {
     let world = World::new("A", None);
     world.sh("true; /usr/bin/env printf '%s' told >/dev/null").good();
     let events = world.events();
-    assert!(events.contains("program: \"/usr/bin/env\", arguments: [\"/usr/bin/env\", \"printf\""), "{events}");
-    assert!(events.contains("\"printf\", \"%s\", \"told\"") && events.contains("Start { tier: A"), "{events}");
+    assert!(
+        events.contains("program: \"/usr/bin/env\", arguments: [\"/usr/bin/env\", \"printf\""),
+        "{events}"
+    );
+    assert!(
+        events.contains("\"printf\", \"%s\", \"told\"") && events.contains("Start { tier: A"),
+        "{events}"
+    );
 }
 
 #[test]
 fn no_process_outlives_its_command() {
-    for user in users() {
-        let world = World::new("A", user);
+    for (user, tier) in users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]) {
+        let world = World::new(tier, user);
         let mark = format!("61.{}{}", std::process::id(), user.unwrap_or(0));
-        world.sh(&format!("(setsid sleep {mark} &) ; (nohup sleep {mark} >/dev/null 2>&1 &); sleep 0.1")).good();
+        world
+            .sh(&format!("(setsid sleep {mark} &) ; (nohup sleep {mark} >/dev/null 2>&1 &); sleep 0.1"))
+            .good();
         assert!(soon(|| processes(&mark).is_empty()), "{:?}", processes(&mark));
     }
 }
@@ -190,7 +251,8 @@ fn processes_are_bounded() {
 #[test]
 fn private_files_and_memory_are_bounded() {
     let world = World::new("A", None);
-    let out = world.sh("dd if=/dev/zero of=/tmp/big bs=1M count=300 2>&1 | tail -1; df -m /tmp | tail -1").out;
+    let out =
+        world.sh("dd if=/dev/zero of=/tmp/big bs=1M count=300 2>&1 | tail -1; df -m /tmp | tail -1").out;
     assert!(!out.contains("314572800 bytes"), "{out}");
     let text = "b=[]\nimport time\nfor i in range(60):\n  b.append(bytearray(20<<20)); time.sleep(0.05)\nprint('survived')";
     let done = world.run(world.bounded(&["--memory", "200000000"], &["/usr/bin/python3", "-c", text]));
@@ -233,7 +295,8 @@ fn what_is_too_wide_or_unknown_is_refused() {
     driver.current_dir(world.path("project"));
     let done = world.run(driver);
     assert!(done.status == Some(125) && done.err.contains("nothing could be withheld"), "{done:#?}");
-    let mut driver = world.bounded(&["--project", world.path("project/src").to_str().unwrap()], &["/bin/true"]);
+    let mut driver =
+        world.bounded(&["--project", world.path("project/src").to_str().unwrap()], &["/bin/true"]);
     driver.current_dir(world.path("outside"));
     let done = world.run(driver);
     assert!(done.status == Some(125) && done.err.contains("is outside of the project"), "{done:#?}");

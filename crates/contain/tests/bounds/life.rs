@@ -9,12 +9,12 @@ use std::time::Duration;
 
 #[test]
 fn the_status_is_as_a_shell_tells_it() {
-    for user in users() {
-        let world = World::new("A", user);
+    for (user, tier) in users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]) {
+        let world = World::new(tier, user);
         for (text, status) in
             [("true", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)]
         {
-            assert_eq!(world.sh(text).status, Some(status), "{text} as {user:?}");
+            assert_eq!(world.sh(text).status, Some(status), "{text} as {user:?} in tier {tier}");
         }
     }
 }
@@ -34,10 +34,11 @@ fn input_and_output_pass() {
 
 #[test]
 fn signals_are_handed_on() {
-    for user in users() {
+    for (user, tier) in users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]) {
         for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1] {
-            let world = World::new("A", user);
-            let text = "trap 'echo caught; exit 7' TERM INT HUP USR1; echo ready; while :; do sleep 0.05; done";
+            let world = World::new(tier, user);
+            let text =
+                "trap 'echo caught; exit 7' TERM INT HUP USR1; echo ready; while :; do sleep 0.05; done";
             let mut driver = world.bounded(&[], &["/bin/sh", "-c", text]);
             let mut child = driver.stdout(Stdio::piped()).spawn().unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -108,7 +109,9 @@ fn a_hundred_run_at_once() {
     let world = World::new("A", None);
     let children: Vec<_> = (0..100)
         .map(|n| {
-            let text = format!("echo {n} > src/{n}; mkdir -p ~/.cache/pip; echo {n} > ~/.cache/pip/own; cat ~/.cache/pip/own");
+            let text = format!(
+                "echo {n} > src/{n}; mkdir -p ~/.cache/pip; echo {n} > ~/.cache/pip/own; cat ~/.cache/pip/own"
+            );
             world.bounded(&[], &["/bin/sh", "-c", &text]).stdout(Stdio::piped()).spawn().unwrap()
         })
         .collect();
@@ -124,7 +127,11 @@ fn a_hundred_run_at_once() {
 fn the_environment_is_only_what_is_listed() {
     let world = World::new("A", None);
     let mut driver = world.bounded(&[], &["env"]);
-    driver.env("SSH_AUTH_SOCK", "/x").env("GITHUB_TOKEN", "prize").env("RUST_LOG", "debug").env("TMPDIR", "/x");
+    driver
+        .env("SSH_AUTH_SOCK", "/x")
+        .env("GITHUB_TOKEN", "prize")
+        .env("RUST_LOG", "debug")
+        .env("TMPDIR", "/x");
     let out = world.run(driver).good();
     assert!(out.contains("RUST_LOG=debug") && out.contains("https_proxy=http://127.0.0.1:3128"), "{out}");
     for absent in ["prize", "SSH_AUTH_SOCK", "TMPDIR", "GITHUB_TOKEN", "AWS_"] {

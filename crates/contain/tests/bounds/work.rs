@@ -16,8 +16,9 @@ fn have(program: &str) -> bool {
 
 #[test]
 fn git_commits_and_branches() {
-    for user in users().into_iter().filter(|_| have("git")) {
-        let world = World::new("A", user);
+    let tiers = users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]);
+    for (user, tier) in tiers.filter(|_| have("git")) {
+        let world = World::new(tier, user);
         let out = world.sh(
             "git add -A . && git commit -q -m one && git checkout -q -b side && echo b > src/b && git add src/b && \
              git commit -q -m two && git log --oneline | wc -l && git stash list && git status --short",
@@ -28,8 +29,9 @@ fn git_commits_and_branches() {
 
 #[test]
 fn c_is_built_and_run() {
-    for user in users().into_iter().filter(|_| have("cc") && have("make")) {
-        let world = World::new("A", user);
+    let tiers = users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]);
+    for (user, tier) in tiers.filter(|_| have("cc") && have("make")) {
+        let world = World::new(tier, user);
         let out = world.sh(
             "printf 'int puts(const char*);int main(){puts(\"built\");}' > a.c; printf 'a: a.c\\n\\tcc -o a a.c\\n' > Makefile; \
              make -s && ./a",
@@ -70,8 +72,9 @@ if __name__ == "__main__":
 
 #[test]
 fn node_runs_its_tests() {
-    for user in users().into_iter().filter(|_| have("node")) {
-        let world = World::new("A", user);
+    let tiers = users().into_iter().flat_map(|u| [(u, "A"), (u, "B")]);
+    for (user, tier) in tiers.filter(|_| have("node")) {
+        let world = World::new(tier, user);
         let text = "const t=require('node:test'),a=require('node:assert'),h=require('node:http'),f=require('node:fs');
 t('serves', async()=>{const s=h.createServer((q,r)=>r.end('ok')).listen(0,'127.0.0.1');await new Promise(r=>s.on('listening',r));
 const r=await fetch(`http://127.0.0.1:${s.address().port}/`);a.equal(await r.text(),'ok');s.close();s.closeAllConnections()});
@@ -91,7 +94,11 @@ fn rust_is_built_and_tested_with_the_machines_toolchain() {
     let world = World::new("A", None);
     let home = std::env::var("HOME").unwrap();
     fs::create_dir_all(world.path("project/lib/src")).unwrap();
-    fs::write(world.path("project/lib/Cargo.toml"), "[package]\nname=\"lib\"\nedition=\"2021\"\n[workspace]\n").unwrap();
+    fs::write(
+        world.path("project/lib/Cargo.toml"),
+        "[package]\nname=\"lib\"\nedition=\"2021\"\n[workspace]\n",
+    )
+    .unwrap();
     fs::write(world.path("project/lib/src/lib.rs"), "#[test] fn adds() { assert_eq!(1 + 1, 2); }").unwrap();
     let mut driver = world.bounded(
         &["--home", &home, "--project", world.path("project").to_str().unwrap()],
@@ -107,7 +114,9 @@ fn caches_are_seen_and_what_is_added_stays_with_the_project() {
     for user in users() {
         let world = World::new("A", user);
         world.sh("cat ~/.cache/pip/kept && echo added > ~/.cache/pip/added && echo changed > ~/.cache/pip/kept").good();
-        let again = world.sh("cat ~/.cache/pip/added ~/.cache/pip/kept; rm ~/.cache/pip/kept; ls ~/.cache/pip").good();
+        let again = world
+            .sh("cat ~/.cache/pip/added ~/.cache/pip/kept; rm ~/.cache/pip/kept; ls ~/.cache/pip")
+            .good();
         assert_eq!(again, "added\nchanged\nadded\n", "as {user:?}");
         let host = world.path("home/.cache/pip");
         assert_eq!(fs::read_to_string(host.join("kept")).unwrap(), "from the machine");
