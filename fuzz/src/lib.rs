@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// A target: its name, which is also its folder of seeds, and what it does with an input.
 pub const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("commands", commands), ("table", table), ("payload", payload), ("config", config)];
+    &[("commands", commands), ("table", table), ("payload", payload), ("config", config), ("secrets_scan", secrets_scan)];
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::builtin);
 
@@ -64,4 +64,28 @@ pub fn config(bytes: &[u8]) {
     if let Err(error) = policy::Config::parse("ambit.toml", &text) {
         assert!(error.line > 0 && !error.message.is_empty(), "refused without a place: {error}");
     }
+}
+
+/// Secrets: whatever the bytes, findings lie in them in order, and what is hidden can be put back.
+///
+/// # Panics
+/// When findings overlap or stand outside, or a text does not come back as it was.
+pub fn secrets_scan(bytes: &[u8]) {
+    let scanner = secrets::Scanner::new();
+    let mut last = 0;
+    for finding in scanner.scan(bytes) {
+        let span = finding.span;
+        assert!(last <= span.start && span.start < span.end && span.end <= bytes.len(), "a finding at {span:?}");
+        last = span.end;
+    }
+    let key = secrets::Key::from_bytes([1; 32]);
+    let mut vault = secrets::Vault::new();
+    let Ok(shown) = secrets::redact(bytes, &scanner, &key, &mut vault, secrets::BUDGET) else { return };
+    if secrets::placeholders(bytes).is_empty() {
+        assert!(secrets::restore(&shown.text, &vault).text == bytes, "a text does not come back");
+    }
+    let mut redactor = secrets::Redactor::new(scanner, &key);
+    let mut out = Vec::new();
+    bytes.chunks(61).for_each(|piece| redactor.write(piece, &mut out, &mut vault));
+    redactor.finish(&mut out, &mut vault);
 }

@@ -28,7 +28,8 @@ fn main() -> std::io::Result<()> {
         let text = std::fs::read(path)?;
         bytes += text.len();
         // Words of four signs and more: what values and names are made of.
-        for word in text.split(|b| !b.is_ascii_alphanumeric() && !b"_-.".contains(b)).filter(|w| w.len() >= 4) {
+        for word in text.split(|b| !b.is_ascii_alphanumeric() && !b"_-.".contains(b)).filter(|w| w.len() >= 4)
+        {
             // Long runs with many digits are data, not language.
             let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
             if word.len() > 40 || digits * 4 > word.len() {

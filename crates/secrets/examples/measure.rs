@@ -2,7 +2,11 @@
 //! targets.
 //!
 //! `cargo run --release -p secrets --example measure -- [PATH…]`: the paths are clean code. Every secret is generated.
-#![expect(clippy::print_stdout, clippy::indexing_slicing, reason = "a program for developers, which prints its report")]
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a program for developers, which prints its report"
+)]
 
 #[path = "../tests/suite/shapes.rs"]
 mod shapes;
@@ -68,15 +72,36 @@ fn recall(verbose: bool) {
                 println!("   missed generic in {}: {}", shape.name, text.escape_debug());
             }
             for f in &found {
-                if f.span.start < span.end && span.start < f.span.end { right += 1 } else { wrong += 1; if verbose && wrong < 20 { println!("   wrong {} in {}: {}", f.kind, shape.name, text.escape_debug()); } }
+                if f.span.start < span.end && span.start < f.span.end {
+                    right += 1
+                } else {
+                    wrong += 1;
+                    if verbose && wrong < 20 {
+                        println!("   wrong {} in {}: {}", f.kind, shape.name, text.escape_debug());
+                    }
+                }
             }
         }
-        println!("  {:<14} {:.3} of {all} tokens, {:.3} of {gall} named values", shape.name, share(hit, all), share(ghit, gall));
+        println!(
+            "  {:<14} {:.3} of {all} tokens, {:.3} of {gall} named values",
+            shape.name,
+            share(hit, all),
+            share(ghit, gall)
+        );
         total.0 += hit + ghit;
         total.1 += all + gall;
     }
-    println!("  overall        {:.4} of {}; precision {:.4}", share(total.0, total.1), total.1, share(right, right + wrong));
-    let weak: Vec<String> = by_kind.iter().filter(|(_, (h, a))| h * 100 < a * 90).map(|(k, (h, a))| format!("{k} {h}/{a}")).collect();
+    println!(
+        "  overall        {:.4} of {}; precision {:.4}",
+        share(total.0, total.1),
+        total.1,
+        share(right, right + wrong)
+    );
+    let weak: Vec<String> = by_kind
+        .iter()
+        .filter(|(_, (h, a))| h * 100 < a * 90)
+        .map(|(k, (h, a))| format!("{k} {h}/{a}"))
+        .collect();
     println!("  kinds under .90: {}", if weak.is_empty() { "none".to_owned() } else { weak.join(", ") });
 }
 
@@ -128,17 +153,40 @@ fn speed(corpus: &[(String, Vec<u8>)]) {
         text = include_bytes!("measure.rs").repeat(500);
     }
     let megabytes = text.len() as f64 / 1e6;
-    for (name, scanner, target) in [("structural", Scanner::new().structural_only(), 160), ("with context", Scanner::new(), 80)] {
-        let best = (0..3).map(|_| { let start = Instant::now(); std::hint::black_box(scanner.scan(&text)); start.elapsed() }).min().unwrap_or_default();
+    for (name, scanner, target) in
+        [("structural", Scanner::new().structural_only(), 160), ("with context", Scanner::new(), 80)]
+    {
+        let best = (0..3)
+            .map(|_| {
+                let start = Instant::now();
+                std::hint::black_box(scanner.scan(&text));
+                start.elapsed()
+            })
+            .min()
+            .unwrap_or_default();
         println!("{name}: {:.0} MB/s (target {target})", megabytes / best.as_secs_f64());
     }
     let scanner = Scanner::new();
     let cold = Instant::now();
     std::hint::black_box(Scanner::new().scan(&text[..20_000.min(text.len())]));
     let cold = cold.elapsed();
-    let mut times: Vec<Duration> = text.chunks(20_000).cycle().take(4000).map(|piece| { let start = Instant::now(); std::hint::black_box(scanner.scan(piece)); start.elapsed() }).collect();
+    let mut times: Vec<Duration> = text
+        .chunks(20_000)
+        .cycle()
+        .take(4000)
+        .map(|piece| {
+            let start = Instant::now();
+            std::hint::black_box(scanner.scan(piece));
+            start.elapsed()
+        })
+        .collect();
     times.sort_unstable();
-    println!("20 KB: first {} µs, p50 {} µs (target 100), p99 {} µs (target 300)", cold.as_micros(), times[times.len() / 2].as_micros(), times[times.len() * 99 / 100].as_micros());
+    println!(
+        "20 KB: first {} µs, p50 {} µs (target 100), p99 {} µs (target 300)",
+        cold.as_micros(),
+        times[times.len() / 2].as_micros(),
+        times[times.len() * 99 / 100].as_micros()
+    );
 }
 
 fn clean(corpus: &[(String, Vec<u8>)], verbose: bool) {
@@ -151,14 +199,27 @@ fn clean(corpus: &[(String, Vec<u8>)], verbose: bool) {
             blocking += usize::from(f.blocks());
             *kinds.entry(format!("{}{}", f.kind, if f.blocks() { "!" } else { "" })).or_default() += 1;
             if verbose {
-                let from = text[..f.span.start].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1).max(f.span.start.saturating_sub(80));
+                let from = text[..f.span.start]
+                    .iter()
+                    .rposition(|b| *b == b'\n')
+                    .map_or(0, |p| p + 1)
+                    .max(f.span.start.saturating_sub(80));
                 let to = (f.span.end + 20).min(text.len()).min(from + 200);
-                println!("   {}{} {path}: {}", f.kind, if f.blocks() { "!" } else { "" }, String::from_utf8_lossy(&text[from..to]).escape_debug());
+                println!(
+                    "   {}{} {path}: {}",
+                    f.kind,
+                    if f.blocks() { "!" } else { "" },
+                    String::from_utf8_lossy(&text[from..to]).escape_debug()
+                );
             }
         }
     }
     let megabytes = bytes as f64 / 1e6;
-    println!("clean code: {all} findings in {megabytes:.0} MB, {:.2} a MB (target 1.0); blocking {blocking}, {:.2} a MB", all as f64 / megabytes.max(1e-9), blocking as f64 / megabytes.max(1e-9));
+    println!(
+        "clean code: {all} findings in {megabytes:.0} MB, {:.2} a MB (target 1.0); blocking {blocking}, {:.2} a MB",
+        all as f64 / megabytes.max(1e-9),
+        blocking as f64 / megabytes.max(1e-9)
+    );
     println!("  {kinds:?}");
 }
 

@@ -56,7 +56,6 @@ const fn classes() -> [u32; 256] {
     let mut out = [0_u32; 256];
     let mut at = 0_usize;
     while at < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
         let byte = at as u8;
         out[at] = match byte {
             b'a'..=b'f' => LOWER | HEX_LOWER,
@@ -100,43 +99,4 @@ pub(crate) fn run(text: &[u8], mask: u32, limit: usize) -> usize {
 #[inline]
 pub(crate) fn run_back(text: &[u8], mask: u32, limit: usize) -> usize {
     text.iter().rev().take(limit).take_while(|b| is(**b, mask)).count()
-}
-
-/// The alphabet of a name that the tables use: `b62`, `hex` … `None` when there is no such name.
-pub(crate) fn named(name: &str) -> Option<u32> {
-    Some(match name {
-        "dig" => DIGIT,
-        "hex" => DIGIT | HEX_LOWER,
-        "HEX" => DIGIT | HEX_UPPER,
-        "hexi" => DIGIT | HEX_LOWER | HEX_UPPER,
-        "az" => LOWER,
-        "AZ" => UPPER,
-        "alpha" => ALPHA,
-        "low" => LOWER | DIGIT,
-        "upp" => UPPER | DIGIT,
-        "b32" => UPPER | DIGIT_32,
-        "b62" => ALNUM,
-        "word" => WORD,
-        "url" => URL,
-        "b64" => BASE64,
-        _ => return None,
-    })
-}
-
-/// The class of a sign that a table adds to an alphabet. `None` for signs that no token is made of.
-pub(crate) fn sign(byte: u8) -> Option<u32> {
-    Some(match byte {
-        b'-' => DASH,
-        b'_' => UNDERSCORE,
-        b'.' => DOT,
-        b'/' => SLASH,
-        b'+' => PLUS,
-        b'=' => EQUALS,
-        b'~' => TILDE,
-        b'%' => PERCENT,
-        b':' => COLON,
-        b'|' => BAR,
-        b'$' => MARK,
-        _ => return None,
-    })
 }

@@ -2,7 +2,7 @@
 
 use crate::class::{self, BASE64, EQUALS, URL};
 use crate::finding::{Certainty, Finding};
-use crate::text::{Joined, at, part};
+use crate::text::{Joined, part};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding};
 
 /// The shortest run that can hold a secret.
@@ -16,27 +16,31 @@ const WRAPPED: usize = 40;
 
 /// Decodes what may be base64 in `text` and passes it to `scan`.
 pub(crate) fn layers(text: &[u8], found: &mut Vec<Finding>, scan: impl Fn(&[u8], &mut Vec<Finding>)) {
-    let mut place = LEAST - 1;
-    while let Some(byte) = at(text, place) {
-        if !class::is(byte, BASE64 | URL) {
-            place += LEAST;
+    let mut from = 0;
+    while let Some(window) = text.get(from..from + LEAST) {
+        // From its end: the last byte that is none of a run's begins the next window.
+        if let Some(last) = window.iter().rposition(|b| !class::is(*b, BASE64 | URL)) {
+            from += last + 1;
             continue;
         }
-        let from = place - class::run_back(part(text, 0, place), BASE64 | URL, LEAST - 1);
         let length = class::run(part(text, from, text.len()), BASE64 | URL, MOST);
-        if length < LEAST {
-            place = from + length + LEAST;
-            continue;
-        }
         let to = whole(text, from, from + length);
         if let Some(plain) = decoded(text, from, to) {
             let mut inner = Vec::new();
             scan(&plain, &mut inner);
-            if let Some(best) = inner.iter().filter(|f| f.certainty >= Certainty::Likely).max_by_key(|f| f.certainty) {
-                found.push(Finding { span: from..to, kind: best.kind.clone(), tier: best.tier, certainty: best.certainty, open: to >= text.len() });
+            if let Some(best) =
+                inner.iter().filter(|f| f.certainty >= Certainty::Likely).max_by_key(|f| f.certainty)
+            {
+                found.push(Finding {
+                    span: from..to,
+                    kind: best.kind.clone(),
+                    tier: best.tier,
+                    certainty: best.certainty,
+                    open: to >= text.len(),
+                });
             }
         }
-        place = to + LEAST;
+        from = to;
     }
 }
 
@@ -69,7 +73,8 @@ fn decoded(text: &[u8], from: usize, to: usize) -> Option<Vec<u8>> {
     while let Some((b'=', rest)) = digits.split_last() {
         digits = rest;
     }
-    let encoding = if digits.iter().any(|b| matches!(b, b'-' | b'_')) { BASE64URL_NOPAD } else { BASE64_NOPAD };
+    let encoding =
+        if digits.iter().any(|b| matches!(b, b'-' | b'_')) { BASE64URL_NOPAD } else { BASE64_NOPAD };
     let head = decode(&encoding, digits.get(..LEAST)?)?;
     if !is_text(&head) {
         return None;
@@ -85,7 +90,10 @@ fn decode(encoding: &Encoding, digits: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn is_text(bytes: &[u8]) -> bool {
-    let odd = bytes.iter().filter(|b| !(matches!(**b, b'\n' | b'\r' | b'\t') || (0x20..0x7f).contains(*b) || **b >= 0x80)).count();
+    let odd = bytes
+        .iter()
+        .filter(|b| !(matches!(**b, b'\n' | b'\r' | b'\t') || (0x20..0x7f).contains(*b) || **b >= 0x80))
+        .count();
     let high = bytes.iter().filter(|b| **b >= 0x80).count();
     odd == 0 && high * 8 <= bytes.len()
 }

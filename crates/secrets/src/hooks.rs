@@ -1,4 +1,4 @@
-//! Literals, other than the prefixes of tokens, at which a closer look begins. Part of the build script too.
+//! What looks closer at a place where no token begins.
 
 /// What looks closer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,32 +14,3 @@ pub(crate) enum Hook {
     /// `name = value`, at a word of the name.
     Assign,
 }
-
-/// Literals in small letters (case does not matter in the text) and who looks.
-pub(crate) const HOOKS: &[(&str, Hook)] = &[
-    ("begin ", Hook::Pem),
-    ("://", Hook::Url),
-    ("bearer", Hook::Scheme),
-    ("basic", Hook::Scheme),
-    ("-u ", Hook::User),
-    ("--user", Hook::User),
-    ("pass", Hook::Assign),
-    ("pwd", Hook::Assign),
-    ("pswd", Hook::Assign),
-    ("psw", Hook::Assign),
-    ("_pw", Hook::Assign),
-    ("_pat", Hook::Assign),
-    ("secret", Hook::Assign),
-    ("token", Hook::Assign),
-    ("key", Hook::Assign),
-    ("auth", Hook::Assign),
-    ("cred", Hook::Assign),
-    ("cookie", Hook::Assign),
-    ("session", Hook::Assign),
-    ("salt", Hook::Assign),
-    ("signature", Hook::Assign),
-    ("sig=", Hook::Assign),
-    ("webhook", Hook::Assign),
-    ("mnemonic", Hook::Assign),
-    ("identified by", Hook::Assign),
-];

@@ -47,7 +47,13 @@ pub(crate) fn scheme(text: &[u8], place: usize, length: usize) -> Option<Finding
     } else {
         basic(value)?
     };
-    Some(Finding { span: from..to, kind: "http-credential".into(), tier: Tier::Structural, certainty, open: to >= text.len() })
+    Some(Finding {
+        span: from..to,
+        kind: "http-credential".into(),
+        tier: Tier::Structural,
+        certainty,
+        open: to >= text.len(),
+    })
 }
 
 /// How sure a value after `Basic` is: it must be base64 of `user:password`.
@@ -98,6 +104,13 @@ pub(crate) fn user(text: &[u8], place: usize, length: usize) -> Option<Finding> 
         return None;
     }
     let start = from + colon + 1;
-    let certainty = if makeup(secret).digits > 0 && secret.len() >= 8 { Certainty::Likely } else { Certainty::Possible };
-    Some(Finding { span: start..start + secret.len(), kind: "http-credential".into(), tier: Tier::Structural, certainty, open: false })
+    let certainty =
+        if makeup(secret).digits > 0 && secret.len() >= 8 { Certainty::Likely } else { Certainty::Possible };
+    Some(Finding {
+        span: start..start + secret.len(),
+        kind: "http-credential".into(),
+        tier: Tier::Structural,
+        certainty,
+        open: false,
+    })
 }

@@ -144,9 +144,7 @@ impl Known {
     /// The keyed hash of the first bytes of a form, 24 bits.
     #[inline]
     fn hash(&self, window: u64) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "24 bits are left")]
-        let head = ((window ^ self.seeds.0).wrapping_mul(self.seeds.1) >> 40) as u32;
-        head
+        ((window ^ self.seeds.0).wrapping_mul(self.seeds.1) >> 40) as u32
     }
 
     fn head(&self, form: &[u8]) -> Option<u32> {
@@ -184,7 +182,8 @@ impl Known {
         for (from, window) in text.windows(SHORTEST).enumerate() {
             let Some(bytes) = window.first_chunk::<SHORTEST>() else { break };
             let head = self.hash(u64::from_le_bytes(*bytes));
-            let may = self.sieve.get((head >> 14) as usize).is_some_and(|w| (w >> ((head >> 8) & 63)) & 1 == 1);
+            let may =
+                self.sieve.get((head >> 14) as usize).is_some_and(|w| (w >> ((head >> 8) & 63)) & 1 == 1);
             if may
                 && from >= past
                 && let Some((to, name)) = self.value_at(text, from, head)
@@ -203,7 +202,8 @@ impl Known {
         let mut best: Option<&Entry> = None;
         for entry in same {
             let bytes = text.get(from..from + entry.length as usize);
-            if bytes.is_some_and(|b| self.tag(b) == entry.tag) && best.is_none_or(|b| b.length < entry.length) {
+            if bytes.is_some_and(|b| self.tag(b) == entry.tag) && best.is_none_or(|b| b.length < entry.length)
+            {
                 best = Some(entry);
             }
         }

@@ -5,7 +5,8 @@
 //! once, in time that grows with its length only; its tables are constants, so making one costs nothing.
 //!
 //! [`redact`] puts a stable placeholder, `{{secret:KIND:HASH}}`, in the place of each, and keeps the value in a [`Vault`];
-//! [`restore`] puts them back. Nothing here reads the environment, the disk or the clock, and no `Debug` prints a secret.
+//! [`restore`] puts them back. [`Store`] keeps key and vault between processes, in a directory that comes in by
+//! argument. Nothing here reads the environment or the clock, and no `Debug` prints a secret.
 
 mod checksum;
 mod class;
@@ -26,6 +27,7 @@ mod sample;
 mod scan;
 mod shape;
 mod spec;
+mod store;
 mod stream;
 mod table;
 mod text;
@@ -42,6 +44,7 @@ pub use rules::{Rules, RulesError};
 pub use sample::sample;
 pub use scan::{Scanner, Surroundings};
 pub use spec::Detector;
-pub use stream::Redactor;
+pub use store::{Store, StoreError};
+pub use stream::{HOLD, Redactor};
 pub use table::{detector_of, detectors};
 pub use vault::{Vault, VaultError};

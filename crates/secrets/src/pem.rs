@@ -18,14 +18,12 @@ pub(crate) fn block(text: &[u8], place: usize) -> Option<Finding> {
     }
     let label_end = memchr::memmem::find(part(text, place, place + 64), b"-----")? + place;
     let label = part(text, place + 6, label_end);
-    if memchr::memmem::find(label, b"PRIVATE KEY").is_none() {
-        return None;
-    }
+    memchr::memmem::find(label, b"PRIVATE KEY")?;
     let body = label_end + 5;
     let (to, open, closed) = end(text, body);
     let content = part(text, body, to);
     let digits = payload(content);
-    if digits < LEAST && !open || digits == 0 && !open {
+    if digits < LEAST && !open {
         return None;
     }
     if memchr::memmem::find(content, b"...").is_some() || is_flat(content) {
@@ -64,7 +62,10 @@ pub(crate) fn end(text: &[u8], body: usize) -> (usize, bool, bool) {
 /// What may stand in a block: digits of base64, white space, headers, and what strings of source code put around lines.
 pub(crate) fn allowed(byte: u8) -> bool {
     class::is(byte, BASE64 | EQUALS | class::SPACE | class::DASH | class::DOT | class::COLON)
-        || matches!(byte, b'\\' | b'"' | b'\'' | b',' | b'(' | b')' | b'>' | b'|' | b'`' | b';' | b'&' | b'#' | b'@' | 0x1b)
+        || matches!(
+            byte,
+            b'\\' | b'"' | b'\'' | b',' | b'(' | b')' | b'>' | b'|' | b'`' | b';' | b'&' | b'#' | b'@' | 0x1b
+        )
 }
 
 /// How many digits of base64 stand in runs that are too long for words.
@@ -112,7 +113,11 @@ mod tests {
 
     #[test]
     fn a_heading_without_a_key_is_none() {
-        for text in ["-----BEGIN PRIVATE KEY-----", "\"-----BEGIN RSA PRIVATE KEY-----\";", "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n"] {
+        for text in [
+            "-----BEGIN PRIVATE KEY-----",
+            "\"-----BEGIN RSA PRIVATE KEY-----\";",
+            "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
+        ] {
             let with_more = format!("{text}! and prose");
             let found = block(with_more.as_bytes(), 5);
             assert!(found.is_none(), "{text}: {found:?}");

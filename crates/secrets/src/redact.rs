@@ -43,7 +43,9 @@ pub struct Found {
 
 /// A text that is too long to be looked through in time; it must not be passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("[ambit: {length} bytes were withheld, since more than {budget} cannot be checked for secrets in time; ask for a part of them]")]
+#[error(
+    "[ambit: {length} bytes were withheld, since more than {budget} cannot be checked for secrets in time; ask for a part of them]"
+)]
 pub struct Withheld {
     /// Its length in bytes.
     pub length: usize,
@@ -67,7 +69,13 @@ pub struct Restored {
 ///
 /// # Errors
 /// When the text is longer than `budget`: pass the error's words on instead of the text.
-pub fn redact(text: &[u8], scanner: &Scanner, key: &Key, vault: &mut Vault, budget: usize) -> Result<Redacted, Withheld> {
+pub fn redact(
+    text: &[u8],
+    scanner: &Scanner,
+    key: &Key,
+    vault: &mut Vault,
+    budget: usize,
+) -> Result<Redacted, Withheld> {
     if text.len() > budget {
         return Err(Withheld { length: text.len(), budget });
     }
@@ -152,11 +160,20 @@ fn next_placeholder(text: &[u8]) -> Option<(&[u8], &str, &[u8])> {
     loop {
         let at = from + memchr::memmem::find(text.get(from..)?, OPEN.as_bytes())?;
         let body = text.get(at + OPEN.len()..)?;
-        let name = body.iter().take(NAME + 1).take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-').count();
+        let name = body
+            .iter()
+            .take(NAME + 1)
+            .take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-')
+            .count();
         let tail = body.get(name..)?;
-        let digits = tail.iter().skip(1).take(65).take_while(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).count();
+        let digits =
+            tail.iter().skip(1).take(65).take_while(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).count();
         let whole = OPEN.len() + name + 1 + digits + CLOSE.len();
-        if name > 0 && tail.first() == Some(&b':') && digits >= 4 && tail.get(1 + digits..3 + digits) == Some(CLOSE.as_bytes()) {
+        if name > 0
+            && tail.first() == Some(&b':')
+            && digits >= 4
+            && tail.get(1 + digits..3 + digits) == Some(CLOSE.as_bytes())
+        {
             let found = text.get(at..at + whole).and_then(|b| std::str::from_utf8(b).ok())?;
             return Some((text.get(..at)?, found, text.get(at + whole..)?));
         }

@@ -24,7 +24,9 @@ pub enum RulesError {
     #[error("the rules are not in the form of gitleaks' configuration: {0}")]
     Form(String),
     /// An expression of a rule cannot be used.
-    #[error("the expression of rule `{rule}` cannot be used ({why}); write it without look-around and back references, or take the rule away")]
+    #[error(
+        "the expression of rule `{rule}` cannot be used ({why}); write it without look-around and back references, or take the rule away"
+    )]
     Expression {
         /// The rule's id.
         rule: String,
@@ -189,9 +191,11 @@ fn allow(rule: &str, written: &WrittenAllow) -> Result<Allow, RulesError> {
 }
 
 fn compile(rule: &str, expression: &str) -> Result<Regex, RulesError> {
-    RegexBuilder::new(expression).unicode(false).size_limit(SIZE).build().map_err(|e| RulesError::Expression {
-        rule: rule.to_owned(),
-        why: e.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    RegexBuilder::new(expression).unicode(false).size_limit(SIZE).build().map_err(|e| {
+        RulesError::Expression {
+            rule: rule.to_owned(),
+            why: e.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+        }
     })
 }
 

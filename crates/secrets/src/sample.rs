@@ -8,7 +8,8 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 /// A value of this kind's form, made from `seed`: the same for the same seed. It opens nothing; its checksum holds.
 #[must_use]
 pub fn sample(detector: &Detector, seed: u64) -> String {
-    let mut random = Random(seed ^ detector.id.bytes().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b))));
+    let mut random =
+        Random(seed ^ detector.id.bytes().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b))));
     let mut out = Vec::new();
     segments(detector.before, &mut random, &mut out);
     let prefix = random.pick(detector.prefixes).copied().unwrap_or_default();
@@ -19,7 +20,10 @@ pub fn sample(detector: &Detector, seed: u64) -> String {
             let (plain, encoding) = if prefix == "eyJ" {
                 (format!("{{\"alg\":\"RS256\",\"kid\":\"{}\"}}", random.word(12)), &BASE64URL_NOPAD)
             } else {
-                (format!("{{\"k\":\"{}\",\"n\":\"{}\",\"id\":1}}", random.word(40), random.word(6)), &BASE64_NOPAD)
+                (
+                    format!("{{\"k\":\"{}\",\"n\":\"{}\",\"id\":1}}", random.word(40), random.word(6)),
+                    &BASE64_NOPAD,
+                )
             };
             let text = encoding.encode(plain.as_bytes());
             out.extend_from_slice(text.strip_prefix(prefix).unwrap_or(&text).as_bytes());
@@ -48,7 +52,11 @@ fn segments(parts: &[Segment], random: &mut Random, out: &mut Vec<u8>) {
                 for at in 0..length {
                     // A sign at the end would be taken for the end of a sentence.
                     let edge = at == 0 || at + 1 == length;
-                    let mask = if edge && mask & class::ALNUM != 0 { mask & (class::ALNUM | class::HEX_LOWER | class::HEX_UPPER | class::DIGIT_32) } else { *mask };
+                    let mask = if edge && mask & class::ALNUM != 0 {
+                        mask & (class::ALNUM | class::HEX_LOWER | class::HEX_UPPER | class::DIGIT_32)
+                    } else {
+                        *mask
+                    };
                     out.push(random.byte(mask));
                 }
             }

@@ -1,5 +1,6 @@
 //! The scan: one pass over a text, with closer looks where something may begin.
 
+use crate::class;
 use crate::context;
 use crate::decode;
 use crate::finding::{Finding, settle};
@@ -15,6 +16,9 @@ use crate::trigram;
 use crate::url;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// How many names are looked at inside one unquoted value, so that `a=a=a=…` takes no longer than other texts.
+const INSIDE: u8 = 8;
 
 /// What kind of text is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,11 +38,38 @@ impl Surroundings {
     pub fn of_path(path: &str) -> Self {
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase();
         let ending = name.rsplit('.').next().unwrap_or_default();
-        const BEARING: &[&str] = &[".env", "credentials", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", "kubeconfig", "hosts.yml", ".dockercfg", ".git-credentials", "secrets", "terraform.tfstate", ".htpasswd", "id_rsa", "id_ed25519", ".vault-token", "secret", "passwd"];
-        if BEARING.iter().any(|b| name.contains(b)) || matches!(ending, "env" | "tfstate" | "tfvars" | "pem" | "key" | "keystore" | "ovpn") {
+        const BEARING: &[&str] = &[
+            ".env",
+            "credentials",
+            ".netrc",
+            "_netrc",
+            ".npmrc",
+            ".pypirc",
+            ".pgpass",
+            ".my.cnf",
+            "kubeconfig",
+            "hosts.yml",
+            ".dockercfg",
+            ".git-credentials",
+            "secrets",
+            "terraform.tfstate",
+            ".htpasswd",
+            "id_rsa",
+            "id_ed25519",
+            ".vault-token",
+            "secret",
+            "passwd",
+        ];
+        if BEARING.iter().any(|b| name.contains(b))
+            || matches!(ending, "env" | "tfstate" | "tfvars" | "pem" | "key" | "keystore" | "ovpn")
+        {
             return Self::Bearing;
         }
-        const CODE: &[&str] = &["rs", "go", "c", "h", "cc", "cpp", "hpp", "js", "mjs", "cjs", "ts", "tsx", "jsx", "py", "rb", "java", "kt", "swift", "cs", "php", "scala", "lua", "ex", "exs", "hs", "ml", "zig", "md", "rst", "html", "css", "svg"];
+        const CODE: &[&str] = &[
+            "rs", "go", "c", "h", "cc", "cpp", "hpp", "js", "mjs", "cjs", "ts", "tsx", "jsx", "py", "rb",
+            "java", "kt", "swift", "cs", "php", "scala", "lua", "ex", "exs", "hs", "ml", "zig", "md", "rst",
+            "html", "css", "svg",
+        ];
         if CODE.contains(&ending) { Self::Code } else { Self::Unknown }
     }
 }
@@ -114,18 +145,30 @@ impl Scanner {
     }
 
     fn pass(&self, text: &[u8], found: &mut Vec<Finding>) {
-        let mut state = State { scanner: self, text, found, name_ends: 0, token_ends: 0 };
+        let mut state =
+            State { scanner: self, text, found, name_ends: 0, value_ends: 0, inside: 0, token_ends: 0 };
         let mut key = 0_u32;
         for (end, byte) in text.iter().enumerate() {
             key = trigram::push(key, *byte);
             if may_begin(key) {
                 state.look(key, end);
             }
-            if *byte == b'\n' || *byte == FILL {
+            if (*byte == b'\n' || *byte == FILL) && parts_a_word(text, end) {
                 state.across(end);
             }
         }
     }
+}
+
+/// Whether words may be on both sides of the end of line or the escape sequence at `place`: nothing else can be parted.
+#[inline]
+fn parts_a_word(text: &[u8], place: usize) -> bool {
+    let word = |b: Option<&u8>| {
+        b.is_some_and(|b| {
+            class::is(*b, class::URL | class::SLASH | class::PLUS) || matches!(*b, b'\\' | b'\r')
+        })
+    };
+    place > 0 && word(text.get(place - 1)) && text.get(place + 1).is_some_and(|b| *b != b'\n' && *b != b'}')
 }
 
 struct State<'a> {
@@ -134,6 +177,9 @@ struct State<'a> {
     found: &'a mut Vec<Finding>,
     /// Where the last name that was looked at ends.
     name_ends: usize,
+    /// Where the last unquoted value ends, and how many names were looked at inside it.
+    value_ends: usize,
+    inside: u8,
     /// Where the last token that was found ends.
     token_ends: usize,
 }
@@ -178,8 +224,17 @@ impl State<'_> {
                 if place < self.name_ends || self.scanner.structural_only {
                     return;
                 }
+                if place < self.value_ends {
+                    if self.inside >= INSIDE {
+                        return;
+                    }
+                    self.inside += 1;
+                } else {
+                    self.inside = 0;
+                }
                 let look = context::look(self.text, place, length, self.scanner.surroundings);
                 self.name_ends = look.name_ends;
+                self.value_ends = self.value_ends.max(look.value_ends);
                 look.finding
             }
         };
@@ -198,7 +253,9 @@ impl State<'_> {
         while last > 0 && matches!(self.text.get(last - 1), Some(b'\r' | b'\\')) {
             last -= 1;
         }
-        if self.text.get(place) == Some(&FILL) && last.checked_sub(1).and_then(|p| self.text.get(p)) == Some(&FILL) {
+        if self.text.get(place) == Some(&FILL)
+            && last.checked_sub(1).and_then(|p| self.text.get(p)) == Some(&FILL)
+        {
             return;
         }
         let Some(next) = crate::text::joint(self.text, last) else { return };

@@ -39,7 +39,11 @@ pub(crate) fn fits(text: &[u8], mut place: usize, shape: &[Segment]) -> Outcome 
                 let (min, max) = (usize::from(*min), usize::from(*max));
                 let run = class::run(part(text, place, text.len()), *mask, max);
                 if run < min {
-                    return if joint(text, place + run).is_some() { Outcome::Broken } else { Outcome::Differs };
+                    return if joint(text, place + run).is_some() {
+                        Outcome::Broken
+                    } else {
+                        Outcome::Differs
+                    };
                 }
                 // What follows may be of the same alphabet: then the first place where it stands ends this part.
                 let length = match parts.peek() {
@@ -64,15 +68,14 @@ pub(crate) fn fits(text: &[u8], mut place: usize, shape: &[Segment]) -> Outcome 
 /// Where a literal ends that stands at `place`.
 pub(crate) fn literal_fits(text: &[u8], place: usize, literal: &str) -> Result<usize, Outcome> {
     let there = part(text, place, place + literal.len());
-    if there == literal.as_bytes() {
-        return Ok(place + literal.len());
+    let same = there.iter().zip(literal.as_bytes()).take_while(|(a, b)| a == b).count();
+    if same == literal.len() {
+        return Ok(place + same);
     }
     // A break can only be where the first difference is, and most places differ at once.
-    if !there.iter().any(|b| matches!(*b, FILL | b'\\' | b'\n' | b'\r')) {
-        return Err(Outcome::Differs);
-    }
-    let same = there.iter().zip(literal.as_bytes()).take_while(|(a, b)| a == b).count();
-    Err(if joint(text, place + same).is_some() { Outcome::Broken } else { Outcome::Differs })
+    let broken = matches!(there.get(same), Some(&(FILL | b'\\' | b'\n' | b'\r')))
+        && joint(text, place + same).is_some();
+    Err(if broken { Outcome::Broken } else { Outcome::Differs })
 }
 
 /// How many bytes before `place` fit the parts, read from the last to the first.

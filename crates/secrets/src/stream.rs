@@ -120,7 +120,12 @@ impl<'a> Redactor<'a> {
             }
             None => {
                 let stop = self.buffer.len() - HOLD;
-                let stop = findings.iter().filter(|f| f.span.start < stop && f.span.end > stop).map(|f| f.span.start).min().unwrap_or(stop);
+                let stop = findings
+                    .iter()
+                    .filter(|f| f.span.start < stop && f.span.end > stop)
+                    .map(|f| f.span.start)
+                    .min()
+                    .unwrap_or(stop);
                 let waiting = self.waiting;
                 let mut from = waiting;
                 for finding in findings.iter().filter(|f| f.span.start >= waiting && f.span.end <= stop) {
@@ -151,7 +156,9 @@ impl<'a> Redactor<'a> {
                 (!open).then_some(end)
             }
             Swallow::Token => {
-                let end = rest.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b',' | b';' | b'<' | b'>'));
+                let end = rest.iter().position(|b| {
+                    b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b',' | b';' | b'<' | b'>')
+                });
                 end.or((until == Until::End).then_some(rest.len()))
             }
         };
@@ -180,7 +187,8 @@ impl<'a> Redactor<'a> {
         match until {
             Until::End => length,
             Until::Idle => {
-                let word = self.buffer.iter().rev().take(HOLD).take_while(|b| !b.is_ascii_whitespace()).count();
+                let word =
+                    self.buffer.iter().rev().take(HOLD).take_while(|b| !b.is_ascii_whitespace()).count();
                 // A short last word is a prompt or prose, and of a secret less than its vendor's prefix.
                 if word <= 3 { length } else { (length - word).max(self.waiting) }
             }

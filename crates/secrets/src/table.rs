@@ -23,8 +23,17 @@ pub(crate) fn may_begin(key: u32) -> bool {
 }
 
 /// What may begin with this key.
+#[inline]
 pub(crate) fn entries(key: u32) -> &'static [Entry] {
-    ENTRIES.binary_search_by_key(&key, |(k, _)| *k).ok().and_then(|at| ENTRIES.get(at)).map_or(&[], |(_, e)| e)
+    let mut at = trigram::slot(key);
+    loop {
+        let number = SLOTS.get(at).copied().unwrap_or(0);
+        let Some(number) = usize::from(number).checked_sub(1) else { return &[] };
+        match ENTRIES.get(number) {
+            Some((found, entries)) if *found == key => return entries,
+            _ => at = (at + 1) % trigram::SLOTS,
+        }
+    }
 }
 
 /// The detector with this number.

@@ -1,8 +1,8 @@
 //! What stands before and after a place of a text: the borders of tokens, and the joints at which terminals, pagers and
 //! editors break them.
 
+use crate::class::{self, ALNUM, DASH, DIGIT, HEX_LOWER, HEX_UPPER, UNDERSCORE};
 use crate::rarity::{makeup, surprise};
-use crate::class::{self, ALNUM, DASH, HEX_LOWER, HEX_UPPER, DIGIT, UNDERSCORE};
 
 /// What hides colours and other escape sequences: they become this byte, one for one, so that offsets stay.
 pub(crate) const FILL: u8 = 0x1b;
@@ -113,7 +113,22 @@ pub(crate) fn joint(text: &[u8], place: usize) -> Option<usize> {
 }
 
 fn goes_on(text: &[u8], place: usize) -> Option<usize> {
-    at(text, place).filter(|b| class::is(*b, ALNUM | DASH | UNDERSCORE | class::PLUS | class::SLASH | class::DOT | class::EQUALS | class::TILDE | class::COLON)).map(|_| place)
+    at(text, place)
+        .filter(|b| {
+            class::is(
+                *b,
+                ALNUM
+                    | DASH
+                    | UNDERSCORE
+                    | class::PLUS
+                    | class::SLASH
+                    | class::DOT
+                    | class::EQUALS
+                    | class::TILDE
+                    | class::COLON,
+            )
+        })
+        .map(|_| place)
 }
 
 /// After the sign of a diff, a quotation or a comment with which both lines begin.
@@ -191,7 +206,11 @@ pub(crate) fn piece(text: &[u8], place: usize) -> &[u8] {
 /// Whether a word looks like a part of a random value.
 pub(crate) fn is_random_piece(piece: &[u8]) -> bool {
     let make = makeup(piece);
-    piece.len() >= 8 && make.digits > 0 && make.lower + make.upper > 0 && make.turns * 5 > make.length && surprise(piece) >= 50
+    piece.len() >= 8
+        && make.digits > 0
+        && make.lower + make.upper > 0
+        && make.turns * 5 > make.length
+        && surprise(piece) >= 50
 }
 
 /// A copy of `text` in which escape sequences of terminals are [`FILL`], one for one. `None` when there are none.

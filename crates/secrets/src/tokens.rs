@@ -50,14 +50,16 @@ pub(crate) fn token(text: &[u8], place: usize, detector: &Detector, prefix: &str
             if !ends(text, to, alphabet) && joint(text, to).is_none() {
                 return None;
             }
-            let body = if from == place { part(text, place + prefix.len(), to) } else { part(text, from, to) };
+            let body =
+                if from == place { part(text, place + prefix.len(), to) } else { part(text, from, to) };
             finding(text, detector, prefix, from, to, body)
         }
         Outcome::Broken => {
             let (least, most) = lengths(detector.shape);
             let joined = Joined::read(text, place, prefix.len() + most + 1, prefix.len() + least);
             let next = literal_fits(&joined.bytes, 0, prefix).ok()?;
-            let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape) else {
+            let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape)
+            else {
                 return None;
             };
             if !joined.ends(length, alphabet) {
@@ -73,15 +75,23 @@ pub(crate) fn token(text: &[u8], place: usize, detector: &Detector, prefix: &str
 fn broken_before(text: &[u8], place: usize, detector: &Detector, prefix: &str) -> Option<Finding> {
     let most = lengths(detector.before).1;
     let room = part(text, place.saturating_sub(most + 80), place);
-    let run = room.iter().rev().take_while(|b| class::is(**b, TOKEN) || matches!(**b, FILL | b'\n' | b'\r' | b'\\')).count();
+    let run = room
+        .iter()
+        .rev()
+        .take_while(|b| class::is(**b, TOKEN) || matches!(**b, FILL | b'\n' | b'\r' | b'\\'))
+        .count();
     let begin = place - run;
     let joined = Joined::read(text, begin, run + prefix.len() + lengths(detector.shape).1 + 1, usize::MAX);
     // Where the prefix is in the copy: as many bytes are left out as lie in breaks.
     let at = joined.place_of(place)?;
     let from = fits_before(&joined.bytes, at, detector.before)?;
     let next = literal_fits(&joined.bytes, at, prefix).ok()?;
-    let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape) else { return None };
-    let starts = from.checked_sub(1).is_none_or(|p| joined.bytes.get(p).is_none_or(|b| !class::is(*b, class::ALNUM)) || joined.gap_at(from));
+    let Outcome::Ends { place: length, alphabet, .. } = fits(&joined.bytes, next, detector.shape) else {
+        return None;
+    };
+    let starts = from.checked_sub(1).is_none_or(|p| {
+        joined.bytes.get(p).is_none_or(|b| !class::is(*b, class::ALNUM)) || joined.gap_at(from)
+    });
     if !starts || !joined.ends(length, alphabet) {
         return None;
     }
@@ -105,7 +115,14 @@ fn prolonged(text: &[u8], place: usize, to: usize, prefix: &str, detector: &Dete
     }
 }
 
-fn finding(text: &[u8], detector: &Detector, prefix: &str, from: usize, to: usize, body: &[u8]) -> Option<Finding> {
+fn finding(
+    text: &[u8],
+    detector: &Detector,
+    prefix: &str,
+    from: usize,
+    to: usize,
+    body: &[u8],
+) -> Option<Finding> {
     let checked = holds(detector.check, prefix, body);
     if checked != Some(true) && (is_stand_in(body) || is_wordy(body, detector)) {
         return None;
@@ -115,7 +132,13 @@ fn finding(text: &[u8], detector: &Detector, prefix: &str, from: usize, to: usiz
     }
     let certainty = if checked == Some(true) { Certainty::Certain } else { Certainty::Likely };
     let span = from + usize::from(detector.keep)..to;
-    Some(Finding { span, kind: detector.id.into(), tier: Tier::Structural, certainty, open: to >= text.len() })
+    Some(Finding {
+        span,
+        kind: detector.id.into(),
+        tier: Tier::Structural,
+        certainty,
+        open: to >= text.len(),
+    })
 }
 
 /// Whether a body that could be words, by its alphabet, is.

@@ -1,17 +1,8 @@
-//! The filter that every position of a text goes through: three bytes, case folded, hashed into a bit set. Part of the
-//! build script too.
-
-/// Words of 64 bits in the filter: 64 Ki bits, 8 KiB, so that it stays in the first cache.
-pub(crate) const WORDS: usize = 1024;
+//! The filter that every position of a text goes through: three bytes, case folded, hashed into a set of 64 Ki bits,
+//! which stays in the first cache. Part of the build script too.
 
 /// Folds the case of letters; other signs change too, but always in the same way.
-pub(crate) const FOLD: u8 = 0x20;
-
-/// The first three bytes of `literal` as a key. `None` when it is shorter.
-pub(crate) fn of(literal: &[u8]) -> Option<u32> {
-    let [a, b, c] = *literal.first_chunk::<3>()?;
-    Some(push(push(push(0, a), b), c))
-}
+const FOLD: u8 = 0x20;
 
 /// The key of the last three bytes, from the key before and one byte more.
 #[inline]
@@ -24,4 +15,13 @@ pub(crate) fn push(key: u32, byte: u8) -> u32 {
 pub(crate) fn place(key: u32) -> (usize, u32) {
     let hash = key.wrapping_mul(0x9E37_79B1) >> 16;
     ((hash >> 6) as usize, hash & 63)
+}
+
+/// Slots of the table that finds the entries of a key.
+pub(crate) const SLOTS: usize = 4096;
+
+/// The first slot in which a key's entries may be.
+#[inline]
+pub(crate) fn slot(key: u32) -> usize {
+    (key.wrapping_mul(0x85EB_CA6B) >> 20) as usize
 }

@@ -15,7 +15,8 @@ const TOKEN: usize = 20;
 
 /// The secret in the URL whose `://` stands at `place`.
 pub(crate) fn userinfo(text: &[u8], place: usize) -> Option<Finding> {
-    let scheme = class::run_back(part(text, 0, place), class::ALNUM | class::PLUS | class::DASH | class::DOT, 32);
+    let scheme =
+        class::run_back(part(text, 0, place), class::ALNUM | class::PLUS | class::DASH | class::DOT, 32);
     if scheme < 2 {
         return None;
     }
@@ -23,11 +24,16 @@ pub(crate) fn userinfo(text: &[u8], place: usize) -> Option<Finding> {
     let room = part(text, from, from + LONGEST);
     let stop = room
         .iter()
-        .position(|b| b.is_ascii_whitespace() || matches!(*b, b'/' | b'?' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'|' | FILL))
+        .position(|b| {
+            b.is_ascii_whitespace()
+                || matches!(*b, b'/' | b'?' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b'|' | FILL)
+        })
         .unwrap_or(room.len());
     // A host stands after the last `@`.
     let end = memchr::memrchr(b'@', room.get(..stop)?)?;
-    if !at(room, end + 1).is_some_and(|b| class::is(b, class::ALNUM) || matches!(b, b'[' | b'$' | b'{' | b'_' | b'(')) {
+    if !at(room, end + 1)
+        .is_some_and(|b| class::is(b, class::ALNUM) || matches!(b, b'[' | b'$' | b'{' | b'_' | b'('))
+    {
         return None;
     }
     let info = room.get(..end)?;
@@ -36,7 +42,13 @@ pub(crate) fn userinfo(text: &[u8], place: usize) -> Option<Finding> {
         None => (0, info),
     };
     let user = info.get(..start.saturating_sub(1)).unwrap_or_default();
-    if secret.len() < 3 || secret == user || is_reference(secret) || holds_word(secret) || is_documented(secret) || memchr::memchr2(b'{', b'$', secret).is_some() && secret.len() < 8 {
+    if secret.len() < 3
+        || secret == user
+        || is_reference(secret)
+        || holds_word(secret)
+        || is_documented(secret)
+        || memchr::memchr2(b'{', b'$', secret).is_some() && secret.len() < 8
+    {
         return None;
     }
     let make = makeup(secret);

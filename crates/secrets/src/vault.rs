@@ -33,10 +33,14 @@ impl fmt::Debug for Vault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// Too short, or of another version.
-    #[error("the file of hidden values has not the form that this version writes; read the files again and Ambit hides their secrets anew")]
+    #[error(
+        "the file of hidden values has not the form that this version writes; read the files again and Ambit hides their secrets anew"
+    )]
     Form,
     /// It was sealed under another key, or changed.
-    #[error("the file of hidden values was sealed under another key or changed since; read the files again and Ambit hides their secrets anew")]
+    #[error(
+        "the file of hidden values was sealed under another key or changed since; read the files again and Ambit hides their secrets anew"
+    )]
     Seal,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes, so the hidden values cannot be sealed; try again")]
@@ -94,7 +98,9 @@ impl Vault {
         let mut plain = Zeroizing::new(Vec::new());
         for (name, value) in &self.values {
             for field in [name.as_bytes(), value.as_slice()] {
-                plain.extend_from_slice(&u32::try_from(field.len()).map_err(|_| VaultError::Form)?.to_le_bytes());
+                plain.extend_from_slice(
+                    &u32::try_from(field.len()).map_err(|_| VaultError::Form)?.to_le_bytes(),
+                );
                 plain.extend_from_slice(field);
             }
         }

@@ -12,7 +12,7 @@ use crate::shape::{Outcome, fits};
 use crate::spec::Detector;
 use crate::table::detectors;
 use crate::text::{at, part};
-use name::{Name, Strength, name};
+use name::{Name, Strength, bounds, name};
 use separator::{Bond, Quote, Start, start};
 use value::{end, is_expression, is_filler, is_plain, is_reference, is_weak};
 
@@ -23,36 +23,70 @@ pub(crate) struct Look {
     pub(crate) finding: Option<Finding>,
     /// Where the name ends: words of it up to there need no look of their own.
     pub(crate) name_ends: usize,
+    /// Where an unquoted value ends, or 0.
+    pub(crate) value_ends: usize,
 }
 
 /// Looks at the name that has a word of the lexicon at `place`.
 pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surroundings) -> Look {
-    let none = |name_ends| Look { finding: None, name_ends };
-    let Some(name) = name(text, place, length) else { return none(place + 1) };
-    let name_ends = name.to;
-    let Some(start) = start(text, name.from, name.to) else { return none(name_ends) };
-    let Some(to) = end(text, start) else { return none(name_ends) };
+    let none = |name_ends| Look { finding: None, name_ends, value_ends: 0 };
+    let Some((from, name_ends)) = bounds(text, place, length) else {
+        return none(place + 1);
+    };
+    // Most names have no value, which is seen sooner than what they mean.
+    let Some(start) = start(text, from, name_ends) else {
+        return none(name_ends);
+    };
+    let Some(name) = name(text, from, name_ends) else {
+        return none(name_ends);
+    };
+    let Some(to) = end(text, start) else {
+        return none(name_ends);
+    };
+    let value_ends = if start.quote == Quote::None { to } else { 0 };
     let mut from = start.place;
     let whole = part(text, from, to);
     // A header's scheme is before its credential: `Authorization: token abc`.
-    if start.quote == Quote::None && name.kind == "http-credential" && matches!(at(text, to), Some(b' ')) && whole.iter().all(u8::is_ascii_alphabetic) {
+    if start.quote == Quote::None
+        && name.kind == "http-credential"
+        && matches!(at(text, to), Some(b' '))
+        && whole.iter().all(u8::is_ascii_alphabetic)
+    {
         from = to + 1;
     } else if let Some(space) = whole.iter().position(|b| *b == b' ')
         && name.kind == "http-credential"
     {
         from += space + 1;
     }
-    let to = if from > to { from + class::run(part(text, from, text.len()), class::URL | class::BASE64 | class::EQUALS | class::DOT | class::TILDE, 4096) } else { to };
-    if name.kind == "cookie" && memchr::memchr(b'=', part(text, from, to)).is_some() && (at(text, from).is_some_and(|b| b.is_ascii_alphabetic())) && memchr::memchr(b';', part(text, from, to)).is_some() {
-        return Look { finding: cookies(text, from, to), name_ends };
+    let to = if from > to {
+        from + class::run(
+            part(text, from, text.len()),
+            class::URL | class::BASE64 | class::EQUALS | class::DOT | class::TILDE,
+            4096,
+        )
+    } else {
+        to
+    };
+    if name.kind == "cookie"
+        && memchr::memchr(b'=', part(text, from, to)).is_some()
+        && (at(text, from).is_some_and(|b| b.is_ascii_alphabetic()))
+        && memchr::memchr(b';', part(text, from, to)).is_some()
+    {
+        return Look { finding: cookies(text, from, to), name_ends, value_ends };
     }
     let (from, to) = trim(text, from, to, start.quote);
     let (value, to) = value::joined(text, Start { place: from, ..start }, to);
     let Some((kind, certainty)) = judge(&name, &value, start.bond, start.quote, surroundings) else {
-        return none(name_ends);
+        return Look { finding: None, name_ends, value_ends };
     };
-    let finding = Finding { span: from..to, kind: kind.into(), tier: Tier::Contextual, certainty, open: to >= text.len() };
-    Look { finding: Some(finding), name_ends }
+    let finding = Finding {
+        span: from..to,
+        kind: kind.into(),
+        tier: Tier::Contextual,
+        certainty,
+        open: to >= text.len(),
+    };
+    Look { finding: Some(finding), name_ends, value_ends }
 }
 
 /// Without what ends a sentence or a list after an unquoted value.
@@ -82,7 +116,11 @@ fn rarity(value: &[u8], make: &Makeup) -> Rarity {
     let surprise = surprise(value);
     let letters = make.lower + make.upper;
     let machine = if make.hex {
-        make.length >= 16 && make.digits >= 2 && letters >= 2 && make.distinct >= 7 && make.turns * 6 > make.length
+        make.length >= 16
+            && make.digits >= 2
+            && letters >= 2
+            && make.distinct >= 7
+            && make.turns * 6 > make.length
     } else {
         let mixed = make.digits > 0 && letters > 0 && make.turns * 4 >= make.length;
         surprise >= 50 && mixed || surprise >= 56 && make.turns * 5 >= make.length
@@ -91,23 +129,43 @@ fn rarity(value: &[u8], make: &Makeup) -> Rarity {
         (true, 16..) => Rarity::Random,
         (true, 8..) => Rarity::Short,
         _ => {
-            let kinds = usize::from(make.lower > 0) + usize::from(make.upper > 0) + usize::from(make.digits > 0) + usize::from(make.signs > 0);
-            let chosen = make.digits > 0 && letters > 0 && make.length >= 6 && make.distinct >= 5 || kinds >= 3 && make.length >= 8 || surprise >= 56 && make.length >= 8;
+            let kinds = usize::from(make.lower > 0)
+                + usize::from(make.upper > 0)
+                + usize::from(make.digits > 0)
+                + usize::from(make.signs > 0);
+            let chosen = make.digits > 0 && letters > 0 && make.length >= 6 && make.distinct >= 5
+                || kinds >= 3 && make.length >= 8
+                || surprise >= 56 && make.length >= 8;
             if chosen { Rarity::Chosen } else { Rarity::Words }
         }
     }
 }
 
 /// The kind of a value and how sure it is that it is secret.
-fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surroundings) -> Option<(&'static str, Certainty)> {
+fn judge(
+    name: &Name,
+    value: &[u8],
+    bond: Bond,
+    quote: Quote,
+    surroundings: Surroundings,
+) -> Option<(&'static str, Certainty)> {
     let quoted = quote != Quote::None;
-    if value.len() < 6 || is_reference(value) || is_plain(value) || is_weak(value) || is_filler(value) || repeats(name, value) {
+    if value.len() < 6
+        || is_reference(value)
+        || is_plain(value)
+        || is_weak(value)
+        || is_filler(value)
+        || repeats(name, value)
+    {
         return None;
     }
     let make = makeup(value);
     let spaced = memchr::memchr(b' ', value).is_some();
     if spaced {
-        return (name.chosen && name.words.contains("mnemonic") && make.lower * 10 > make.length * 8 && value.split(|b| *b == b' ').count() >= 12)
+        return (name.chosen
+            && name.words.contains("mnemonic")
+            && make.lower * 10 > make.length * 8
+            && value.split(|b| *b == b' ').count() >= 12)
             .then_some(("secret", Certainty::Likely));
     }
     if value.iter().any(|b| *b < 0x20 || *b >= 0x7f) {
@@ -122,9 +180,12 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
     if !quoted && is_expression(value) {
         return None;
     }
-    let bearing = surroundings == Surroundings::Bearing || bond == Bond::Line && surroundings != Surroundings::Code;
+    let bearing =
+        surroundings == Surroundings::Bearing || bond == Bond::Line && surroundings != Surroundings::Code;
     let uuid = is_uuid(value);
-    if bond == Bond::Cell && (rarity != Rarity::Random || name.strength != Strength::Strong || make.digits == 0) {
+    if bond == Bond::Cell
+        && (rarity != Rarity::Random || name.strength != Strength::Strong || make.digits == 0)
+    {
         return None;
     }
     // Names of types and members, with dots or colons between them: no one chooses such a password.
@@ -134,12 +195,19 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
     let certainty = match (name.strength, rarity) {
         (Strength::Strong, Rarity::Random) if uuid => Certainty::Possible,
         (Strength::Strong, Rarity::Random) => {
-            let sure = make.length >= 20 && (quoted || !matches!(bond, Bond::Prose | Bond::Beside | Bond::Cell));
+            let sure =
+                make.length >= 20 && (quoted || !matches!(bond, Bond::Prose | Bond::Beside | Bond::Cell));
             if sure { Certainty::Likely } else { Certainty::Possible }
         }
         (Strength::Strong, Rarity::Short) => Certainty::Possible,
         (Strength::Strong, Rarity::Chosen) if name.chosen || bearing => {
-            if !bearing && !quoted && !matches!(bond, Bond::Option | Bond::Query | Bond::Element | Bond::Colon | Bond::Line | Bond::Prose) {
+            if !bearing
+                && !quoted
+                && !matches!(
+                    bond,
+                    Bond::Option | Bond::Query | Bond::Element | Bond::Colon | Bond::Line | Bond::Prose
+                )
+            {
                 return None;
             }
             if !name.chosen && surprise(value) < 44 || is_named_thing(value) {
@@ -147,9 +215,21 @@ fn judge(name: &Name, value: &[u8], bond: Bond, quote: Quote, surroundings: Surr
             }
             Certainty::Possible
         }
-        (Strength::Weak, Rarity::Random) if !uuid && make.length >= 20 && (make.digits > 0) && (bearing || quoted) && surprise(value) >= 54 => Certainty::Possible,
+        (Strength::Weak, Rarity::Random)
+            if !uuid
+                && make.length >= 20
+                && (make.digits > 0)
+                && (bearing || quoted)
+                && surprise(value) >= 54 =>
+        {
+            Certainty::Possible
+        }
         (Strength::Weak, Rarity::Random) if bearing && !uuid => Certainty::Possible,
-        (Strength::Strong, Rarity::Words) if bearing && name.chosen && make.length >= 8 && surprise(value) >= 44 => Certainty::Possible,
+        (Strength::Strong, Rarity::Words)
+            if bearing && name.chosen && make.length >= 8 && surprise(value) >= 44 =>
+        {
+            Certainty::Possible
+        }
         _ => return None,
     };
     Some((name.kind, certainty))
@@ -160,27 +240,41 @@ fn repeats(name: &Name, value: &[u8]) -> bool {
     if value.len() > 64 {
         return false;
     }
-    let bare = |bytes: &[u8]| -> Vec<u8> { bytes.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
+    let bare = |bytes: &[u8]| -> Vec<u8> {
+        bytes.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
     let value = bare(value);
     let own = bare(name.words.as_bytes());
-    !own.is_empty() && (memchr::memmem::find(&own, &value).is_some() || own.len() >= 5 && memchr::memmem::find(&value, &own).is_some() && value.len() < own.len() + 16)
+    !own.is_empty()
+        && (memchr::memmem::find(&own, &value).is_some()
+            || own.len() >= 5 && memchr::memmem::find(&value, &own).is_some() && value.len() < own.len() + 16)
 }
 
 /// Names of things, with a digit in them: `sha256`, `oauth2-proxy`, `my-secret-1`.
 fn is_named_thing(value: &[u8]) -> bool {
     let make = makeup(value);
-    let joined = value.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':'));
-    joined && make.digits * 5 < make.length && surprise(value) < 50 && value.iter().any(|b| matches!(b, b'-' | b'_' | b'.' | b'/' | b':'))
+    let joined = value.iter().all(|b| {
+        b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':')
+    });
+    joined
+        && make.digits * 5 < make.length
+        && surprise(value) < 50
+        && value.iter().any(|b| matches!(b, b'-' | b'_' | b'.' | b'/' | b':'))
 }
 
 fn is_uuid(value: &[u8]) -> bool {
-    value.len() == 36 && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
 /// The kind that only a name announces, if the whole value has its form.
 fn named(words: &str, value: &[u8]) -> Option<&'static Detector> {
     detectors().iter().filter(|d| d.prefixes.is_empty() && d.vendor != "Common forms").find(|d| {
-        matches!(fits(value, 0, d.shape), Outcome::Ends { place, .. } if place == value.len()) && d.names.iter().any(|n| has_word(words, n))
+        matches!(fits(value, 0, d.shape), Outcome::Ends { place, .. } if place == value.len())
+            && d.names.iter().any(|n| has_word(words, n))
     })
 }
 
@@ -205,9 +299,19 @@ fn cookies(text: &[u8], from: usize, to: usize) -> Option<Finding> {
         let equals = memchr::memchr(b'=', pair)?;
         let value = pair.get(equals + 1..)?;
         let make = makeup(value);
-        if value.len() >= 16 && rarity(value, &make) == Rarity::Random && !is_filler(value) && !is_reference(value) {
+        if value.len() >= 16
+            && rarity(value, &make) == Rarity::Random
+            && !is_filler(value)
+            && !is_reference(value)
+        {
             let span = begin + equals + 1..begin + pair.len();
-            return Some(Finding { span, kind: "cookie".into(), tier: Tier::Contextual, certainty: Certainty::Possible, open: false });
+            return Some(Finding {
+                span,
+                kind: "cookie".into(),
+                tier: Tier::Contextual,
+                certainty: Certainty::Possible,
+                open: false,
+            });
         }
     }
     None

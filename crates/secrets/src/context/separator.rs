@@ -54,7 +54,11 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
     let roof = to + LONGEST;
     let (mut place, closed) = closers(text, to);
     let blank = spaces(text, place, roof);
-    let option = at(text, from) == Some(b'-') && matches!(from.checked_sub(1).and_then(|p| at(text, p)), None | Some(b' ' | b'\n' | b'\t' | b'"' | b'\'' | b'[' | b',' | FILL));
+    let option = at(text, from) == Some(b'-')
+        && matches!(
+            from.checked_sub(1).and_then(|p| at(text, p)),
+            None | Some(b' ' | b'\n' | b'\t' | b'"' | b'\'' | b'[' | b',' | FILL)
+        );
     let gap = blank > place;
     place = blank;
     let (bond, needs_quote) = match (at(text, place)?, at(text, place + 1)) {
@@ -151,7 +155,9 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
         _ => return None,
     };
     place = spaces(text, place, roof);
-    if matches!(bond, Bond::Assign | Bond::Colon | Bond::Beside) && matches!(at(text, place), Some(b'\n' | b'\r')) {
+    if matches!(bond, Bond::Assign | Bond::Colon | Bond::Beside)
+        && matches!(at(text, place), Some(b'\n' | b'\r'))
+    {
         let next = place + class::run(part(text, place, roof), class::SPACE, 40);
         if !matches!(at(text, next), Some(b'"' | b'\'' | b'`')) {
             return None;
@@ -195,8 +201,14 @@ fn assignment(text: &[u8], from: usize, to: usize, place: usize) -> Bond {
     }
     let tight = place == to + 1 && !matches!(at(text, place), Some(b' ' | b'\t'));
     let head = part(text, line_start(text, from), from);
-    let head = head.strip_suffix(b"export ").or_else(|| head.strip_suffix(b"ENV ")).or_else(|| head.strip_suffix(b"set ")).unwrap_or(head);
-    let bare = head.iter().all(|b| b.is_ascii_whitespace() || b.is_ascii_digit() || matches!(*b, b'+' | b'-' | b'>' | b'|' | b':' | FILL));
+    let head = head
+        .strip_suffix(b"export ")
+        .or_else(|| head.strip_suffix(b"ENV "))
+        .or_else(|| head.strip_suffix(b"set "))
+        .unwrap_or(head);
+    let bare = head.iter().all(|b| {
+        b.is_ascii_whitespace() || b.is_ascii_digit() || matches!(*b, b'+' | b'-' | b'>' | b'|' | b':' | FILL)
+    });
     // `FOO=bar command`, `docker run -e FOO=bar`, `\nFOO=bar` in a JSON string, `"FOO=bar"` in a list.
     let shouted = part(text, from, to).iter().all(|b| !b.is_ascii_lowercase());
     if tight && (bare || shouted) { Bond::Line } else { Bond::Assign }
@@ -207,16 +219,26 @@ fn annotation(text: &[u8], place: usize) -> Option<usize> {
     let room = part(text, place, place + 48);
     let equals = memchr::memchr(b'=', room)?;
     let kind = room.get(..equals)?;
-    let plain = kind.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'&' | b'\'' | b'_' | b'<' | b'>' | b'[' | b']' | b'.' | b'?' | b'*' | b'|' | b':'));
+    let plain = kind.iter().all(|b| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b' ' | b'&' | b'\'' | b'_' | b'<' | b'>' | b'[' | b']' | b'.' | b'?' | b'*' | b'|' | b':'
+            )
+    });
     let word = kind.iter().any(u8::is_ascii_alphabetic);
     let digits = kind.iter().filter(|b| b.is_ascii_digit()).count();
-    (plain && word && digits < 3 && kind.ends_with(b" ") && at(room, equals + 1) != Some(b'=')).then_some(place + equals + 1)
+    (plain && word && digits < 3 && kind.ends_with(b" ") && at(room, equals + 1) != Some(b'='))
+        .then_some(place + equals + 1)
 }
 
 /// After `value=` or `"value":` in an attribute or a member beside the one that gave the name.
 fn attribute(text: &[u8], mut place: usize, roof: usize) -> Option<usize> {
     let first = place;
-    while place < roof && place < first + 40 && matches!(at(text, place), Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b'"' | b'\'' | b'\\' | b'-')) {
+    while place < roof
+        && place < first + 40
+        && matches!(at(text, place), Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b'"' | b'\'' | b'\\' | b'-'))
+    {
         place += 1;
     }
     let word = part(text, place, place + 5);
@@ -245,16 +267,26 @@ fn element_after(text: &[u8], place: usize, roof: usize) -> Option<usize> {
 /// Whether a line is one of a `.netrc`.
 fn netrc(text: &[u8], from: usize, to: usize) -> bool {
     let line = part(text, line_start(text, from), from);
-    part(text, from, to) == b"password" && (line.is_empty() || line.iter().all(u8::is_ascii_whitespace) || memchr::memmem::find(line, b"login ").is_some() || memchr::memmem::find(line, b"machine ").is_some())
+    part(text, from, to) == b"password"
+        && (line.is_empty()
+            || line.iter().all(u8::is_ascii_whitespace)
+            || memchr::memmem::find(line, b"login ").is_some()
+            || memchr::memmem::find(line, b"machine ").is_some())
 }
 
 /// The quote that opens a value, after prefixes of strings and calls that only wrap one.
 fn opening(text: &[u8], mut place: usize) -> (usize, Quote) {
     let prefix = class::run(part(text, place, place + 3), class::ALPHA, 2);
-    if prefix > 0 && prefix <= 2 && matches!(at(text, place + prefix), Some(b'"' | b'\'')) && part(text, place, place + prefix).iter().all(|b| b"brufRBUFLNn".contains(b)) {
+    if prefix > 0
+        && prefix <= 2
+        && matches!(at(text, place + prefix), Some(b'"' | b'\''))
+        && part(text, place, place + prefix).iter().all(|b| b"brufRBUFLNn".contains(b))
+    {
         place += prefix;
     }
-    if matches!(at(text, place), Some(b'@' | b'$' | b'[' | b'(' | b'&')) && matches!(at(text, place + 1), Some(b'"' | b'\'')) {
+    if matches!(at(text, place), Some(b'@' | b'$' | b'[' | b'(' | b'&'))
+        && matches!(at(text, place + 1), Some(b'"' | b'\''))
+    {
         place += 1;
     }
     let backslashes = class_run_backslash(text, place);
@@ -271,8 +303,15 @@ fn opening(text: &[u8], mut place: usize) -> (usize, Quote) {
         Some(b'%') if part(text, place, place + 3) == b"%22" => (place + 3, Quote::Coded(b'%')),
         _ => {
             // A call that makes something of a text: `String::from("…")`, `new Secret("…")`.
-            let call = class::run(part(text, place, place + 48), class::WORD | class::DOT | class::COLON | class::SPACE, 40);
-            if call > 0 && at(text, place + call) == Some(b'(') && matches!(at(text, place + call + 1), Some(b'"' | b'\'')) {
+            let call = class::run(
+                part(text, place, place + 48),
+                class::WORD | class::DOT | class::COLON | class::SPACE,
+                40,
+            );
+            if call > 0
+                && at(text, place + call) == Some(b'(')
+                && matches!(at(text, place + call + 1), Some(b'"' | b'\''))
+            {
                 return opening(text, place + call + 1);
             }
             (place, Quote::None)

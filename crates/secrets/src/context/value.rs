@@ -1,9 +1,9 @@
 //! Values: where they end, and whether they can be secret at all.
 
 use super::separator::{Bond, Quote, Start};
+use crate::class;
 use crate::placeholder::{holds_word, is_documented, is_monotonous};
 use crate::rarity::{makeup, surprise};
-use crate::class;
 use crate::text::{FILL, at, is_random_piece, joint, line_start, part, piece};
 
 /// The longest value that is read.
@@ -15,8 +15,12 @@ pub(crate) fn end(text: &[u8], start: Start) -> Option<usize> {
     let length = match start.quote {
         Quote::Sign(sign, slashes) => quoted(room, sign, slashes)?,
         Quote::Coded(sign) => memchr::memchr2(sign, b'\n', room)?,
-        Quote::None if start.bond == Bond::Prose => room.iter().position(u8::is_ascii_whitespace).unwrap_or(room.len()),
-        Quote::None => room.iter().enumerate().position(|(i, b)| stops(room, i, *b, start.bond)).unwrap_or(room.len()),
+        Quote::None if start.bond == Bond::Prose => {
+            room.iter().position(u8::is_ascii_whitespace).unwrap_or(room.len())
+        }
+        Quote::None => {
+            room.iter().enumerate().position(|(i, b)| stops(room, i, *b, start.bond)).unwrap_or(room.len())
+        }
     };
     (length > 0).then_some(start.place + length)
 }
@@ -24,7 +28,11 @@ pub(crate) fn end(text: &[u8], start: Start) -> Option<usize> {
 /// A value without its breaks, and where it ends. An unquoted value that a colour breaks goes on after it, and one at the
 /// end of a wide line goes on in the next if that is a random word alone.
 pub(crate) fn joined(text: &[u8], start: Start, mut to: usize) -> (Vec<u8>, usize) {
-    let mut out: Vec<u8> = part(text, start.place, to).iter().copied().filter(|b| *b != FILL && *b != b'\n' && *b != b'\r').collect();
+    let mut out: Vec<u8> = part(text, start.place, to)
+        .iter()
+        .copied()
+        .filter(|b| *b != FILL && *b != b'\n' && *b != b'\r')
+        .collect();
     if start.quote != Quote::None {
         return (out, to);
     }
@@ -33,10 +41,16 @@ pub(crate) fn joined(text: &[u8], start: Start, mut to: usize) -> (Vec<u8>, usiz
         let more = piece(text, next);
         let after = at(text, next + more.len());
         let goes_on = match at(text, to) {
-            Some(FILL) => after.is_none_or(|b| b.is_ascii_whitespace() || matches!(b, FILL | b',' | b';' | b'&' | b'"' | b'\'')),
+            Some(FILL) => after.is_none_or(|b| {
+                b.is_ascii_whitespace() || matches!(b, FILL | b',' | b';' | b'&' | b'"' | b'\'')
+            }),
             Some(b'\\') if at(text, to + 1) == Some(b'n') => false,
             Some(b'\\') => true,
-            _ => to - line_start(text, to) >= 40 && is_random_piece(more) && after.is_none_or(|b| matches!(b, b'\n' | b'\r')),
+            _ => {
+                to - line_start(text, to) >= 40
+                    && is_random_piece(more)
+                    && after.is_none_or(|b| matches!(b, b'\n' | b'\r'))
+            }
         };
         if !goes_on || more.is_empty() {
             break;
@@ -56,7 +70,10 @@ fn quoted(room: &[u8], sign: u8, slashes: u8) -> Option<usize> {
             b'\n' => {
                 // A random value that was wrapped goes on until its quote.
                 let rest = piece(room, next + 1);
-                let whole = room.get(..next)?.iter().all(|b| class::is(*b, class::BASE64 | class::URL | class::DOT | class::EQUALS));
+                let whole = room
+                    .get(..next)?
+                    .iter()
+                    .all(|b| class::is(*b, class::BASE64 | class::URL | class::DOT | class::EQUALS));
                 if !whole || next < 4 || at(room, next + 1 + rest.len()) != Some(sign) {
                     return None;
                 }
@@ -82,9 +99,14 @@ fn stops(room: &[u8], place: usize, byte: u8, bond: Bond) -> bool {
         FILL | b'"' | b'\'' | b'`' | b'\n' | b'\r' | 0 => true,
         b' ' | b'\t' => true,
         b'<' => true,
-        b'\\' => matches!(at(room, place + 1), Some(b'n' | b'r' | b't' | b'"' | b'\\' | b'\n' | b'\r') | None),
+        b'\\' => {
+            matches!(at(room, place + 1), Some(b'n' | b'r' | b't' | b'"' | b'\\' | b'\n' | b'\r') | None)
+        }
         b'&' => bond != Bond::Line,
-        b';' | b',' => !matches!(bond, Bond::Line | Bond::Option) || matches!(at(room, place + 1), None | Some(b' ' | b'\n' | b'\r')),
+        b';' | b',' => {
+            !matches!(bond, Bond::Line | Bond::Option)
+                || matches!(at(room, place + 1), None | Some(b' ' | b'\n' | b'\r'))
+        }
         b')' | b'}' | b']' | b'|' | b'>' => !matches!(bond, Bond::Line | Bond::Option),
         b'#' => bond == Bond::Query,
         _ => false,
@@ -96,10 +118,120 @@ const LOOKED_AT: usize = 128;
 
 /// Words that are values of their own, but not secrets, in small letters.
 const WEAK: &[&str] = &[
-    "password", "passwd", "pass", "pwd", "passphrase", "secret", "secrets", "token", "key", "apikey", "api_key", "api-key", "admin", "administrator", "root", "test", "tests", "testing",
-    "user", "username", "guest", "demo", "string", "str", "none", "null", "nil", "true", "false", "undefined", "default", "empty", "unset", "required", "optional", "hidden", "postgres",
-    "mysql", "redis", "mongo", "mongodb", "rabbitmq", "localhost", "bearer", "basic", "digest", "oauth", "oauth2", "text", "value", "invalid", "valid", "wrong", "unknown", "private",
-    "public", "bar", "foo", "baz", "abc", "xxx", "yes", "no", "on", "off", "int", "integer", "boolean", "bool", "bytes", "object", "any", "auto", "prompt", "ask", "env", "file", "header", "cookie", "session", "secretkey", "mysecret", "mypassword", "mytoken", "pass123", "test123", "password1", "pa55word", "passw0rd", "p@ssw0rd", "p@ssword", "secret123", "password123", "admin123", "123456", "12345678", "1234", "12345", "hunter2", "letmein", "qwerty", "changeit", "somepassword", "newpassword", "oldpassword", "minio", "minioadmin", "keycloak", "sa", "my-secret", "my-token", "access_token", "refresh_token", "id_token",
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "key",
+    "apikey",
+    "api_key",
+    "api-key",
+    "admin",
+    "administrator",
+    "root",
+    "test",
+    "tests",
+    "testing",
+    "user",
+    "username",
+    "guest",
+    "demo",
+    "string",
+    "str",
+    "none",
+    "null",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "default",
+    "empty",
+    "unset",
+    "required",
+    "optional",
+    "hidden",
+    "postgres",
+    "mysql",
+    "redis",
+    "mongo",
+    "mongodb",
+    "rabbitmq",
+    "localhost",
+    "bearer",
+    "basic",
+    "digest",
+    "oauth",
+    "oauth2",
+    "text",
+    "value",
+    "invalid",
+    "valid",
+    "wrong",
+    "unknown",
+    "private",
+    "public",
+    "bar",
+    "foo",
+    "baz",
+    "abc",
+    "xxx",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "int",
+    "integer",
+    "boolean",
+    "bool",
+    "bytes",
+    "object",
+    "any",
+    "auto",
+    "prompt",
+    "ask",
+    "env",
+    "file",
+    "header",
+    "cookie",
+    "session",
+    "secretkey",
+    "mysecret",
+    "mypassword",
+    "mytoken",
+    "pass123",
+    "test123",
+    "password1",
+    "pa55word",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
+    "secret123",
+    "password123",
+    "admin123",
+    "123456",
+    "12345678",
+    "1234",
+    "12345",
+    "hunter2",
+    "letmein",
+    "qwerty",
+    "changeit",
+    "somepassword",
+    "newpassword",
+    "oldpassword",
+    "minio",
+    "minioadmin",
+    "keycloak",
+    "sa",
+    "my-secret",
+    "my-token",
+    "access_token",
+    "refresh_token",
+    "id_token",
 ];
 
 /// Whether a value is one of the words that stand for a secret, or a default of a development machine.
@@ -114,8 +246,85 @@ pub(crate) fn is_weak(value: &[u8]) -> bool {
 
 /// Beginnings of what names a place or a variable and is no value, in small letters.
 const REFERENCES: &[&str] = &[
-    "$", "{{", "${", "<%", "%(", "#{", "@{", "%{", "<", "process.env", "os.environ", "os.getenv", "getenv", "env.", "env[", "env(", "env:", "config.", "config[", "settings.", "secrets.", "secret://", "op://", "vault:", "ssm:",
-    "arn:", "projects/", "keyvault", "http://", "https://", "file:", "./", "../", "~/", "c:\\", "self.", "this.", "var.", "local.", "data.", "module.", "ctx.", "req.", "request.", "args.", "options.", "props.", "params.", "input.", "std::", "crate::", "super::", "&", "*", "[", "{", "(", "function", "lambda", "async", "await", "new ", "return", "urn:", "bearer ${", "enc[", "!ref", "!sub", "!vault", "sops", "encrypted:", "-----", "sha256:", "sha256-", "sha512-", "sha1-", "md5:", "data:", "urn:",
+    "$",
+    "{{",
+    "${",
+    "<%",
+    "%(",
+    "#{",
+    "@{",
+    "%{",
+    "<",
+    "process.env",
+    "os.environ",
+    "os.getenv",
+    "getenv",
+    "env.",
+    "env[",
+    "env(",
+    "env:",
+    "config.",
+    "config[",
+    "settings.",
+    "secrets.",
+    "secret://",
+    "op://",
+    "vault:",
+    "ssm:",
+    "arn:",
+    "projects/",
+    "keyvault",
+    "http://",
+    "https://",
+    "file:",
+    "./",
+    "../",
+    "~/",
+    "c:\\",
+    "self.",
+    "this.",
+    "var.",
+    "local.",
+    "data.",
+    "module.",
+    "ctx.",
+    "req.",
+    "request.",
+    "args.",
+    "options.",
+    "props.",
+    "params.",
+    "input.",
+    "std::",
+    "crate::",
+    "super::",
+    "&",
+    "*",
+    "[",
+    "{",
+    "(",
+    "function",
+    "lambda",
+    "async",
+    "await",
+    "new ",
+    "return",
+    "urn:",
+    "bearer ${",
+    "enc[",
+    "!ref",
+    "!sub",
+    "!vault",
+    "sops",
+    "encrypted:",
+    "-----",
+    "sha256:",
+    "sha256-",
+    "sha512-",
+    "sha1-",
+    "md5:",
+    "data:",
+    "urn:",
 ];
 
 /// Whether a value only says where the secret is, or is made when the program runs.
@@ -130,7 +339,9 @@ pub(crate) fn is_reference(value: &[u8]) -> bool {
     let value = value.get(..LOOKED_AT).unwrap_or(value);
     const SIGNS: &[&[u8]] = &[b"${", b"$(", b"{{", b"}}", b"%s", b"{}", b"()", b"::", b"->", b"%d", b"#{"];
     // One pass for all of them: most values have none of their first signs.
-    let pairs = value.windows(2).any(|w| matches!(w.first(), Some(b'$' | b'{' | b'}' | b'%' | b'(' | b':' | b'-' | b'#')) && SIGNS.contains(&w));
+    let pairs = value.windows(2).any(|w| {
+        matches!(w.first(), Some(b'$' | b'{' | b'}' | b'%' | b'(' | b':' | b'-' | b'#')) && SIGNS.contains(&w)
+    });
     pairs
         || (value.first() == Some(&b'<') && value.last() == Some(&b'>'))
         || (value.first() == Some(&b'[') && value.last() == Some(&b']'))
@@ -146,7 +357,8 @@ pub(crate) fn is_filler(value: &[u8]) -> bool {
 
 /// Whether a value reads like code: names with dots, calls, members.
 pub(crate) fn is_expression(value: &[u8]) -> bool {
-    if value.iter().any(|b| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|' | b';')) {
+    if value.iter().any(|b| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'|' | b';'))
+    {
         return true;
     }
     if surprise(value) >= 56 {
@@ -155,19 +367,55 @@ pub(crate) fn is_expression(value: &[u8]) -> bool {
     // `settings.token`, `aws_key.value`: names and dots.
     let dots = value.iter().filter(|b| **b == b'.').count();
     let parts = value.split(|b| *b == b'.');
-    dots > 0 && parts.clone().all(|p| p.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') && p.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'))
+    dots > 0
+        && parts.clone().all(|p| {
+            p.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+                && p.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        })
         && parts.clone().all(|p| p.iter().filter(|b| b.is_ascii_digit()).count() * 3 <= p.len())
 }
 
 /// Whether a value has the form of a version, a date, a number or a path: not secret by form.
 pub(crate) fn is_plain(value: &[u8]) -> bool {
     let make = makeup(value);
-    if make.length == make.digits + value.iter().filter(|b| matches!(b, b'.' | b'-' | b':' | b'/' | b' ' | b',' | b'_')).count() {
+    if make.length
+        == make.digits
+            + value.iter().filter(|b| matches!(b, b'.' | b'-' | b':' | b'/' | b' ' | b',' | b'_')).count()
+    {
         return true;
     }
     // A number of a program: `0xC004_C4AC_u32`, `65536i32`.
-    let number = value.strip_prefix(b"0x").map_or_else(|| value.iter().take_while(|b| b.is_ascii_digit()).count(), |rest| 2 + rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b'_').count());
-    if number > 2 && value.len() <= 18 && value.get(number..).is_some_and(|suffix| suffix.is_empty() && value.len() <= 10 || matches!(suffix.strip_prefix(b"_").unwrap_or(suffix), b"u" | b"i" | b"l" | b"L" | b"UL" | b"u8" | b"u16" | b"u32" | b"u64" | b"i8" | b"i16" | b"i32" | b"i64" | b"32" | b"u128" | b"usize" | b"f32" | b"f64") || value.ends_with(b"u32")) {
+    let number = value.strip_prefix(b"0x").map_or_else(
+        || value.iter().take_while(|b| b.is_ascii_digit()).count(),
+        |rest| 2 + rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b'_').count(),
+    );
+    if number > 2
+        && value.len() <= 18
+        && value.get(number..).is_some_and(|suffix| {
+            suffix.is_empty() && value.len() <= 10
+                || matches!(
+                    suffix.strip_prefix(b"_").unwrap_or(suffix),
+                    b"u" | b"i"
+                        | b"l"
+                        | b"L"
+                        | b"UL"
+                        | b"u8"
+                        | b"u16"
+                        | b"u32"
+                        | b"u64"
+                        | b"i8"
+                        | b"i16"
+                        | b"i32"
+                        | b"i64"
+                        | b"32"
+                        | b"u128"
+                        | b"usize"
+                        | b"f32"
+                        | b"f64"
+                )
+                || value.ends_with(b"u32")
+        })
+    {
         return true;
     }
     // Escaped bytes, and words between slashes.

@@ -99,9 +99,34 @@ fn named_values_are_found_in_every_shape() {
 #[test]
 fn whatever_follows_a_token_it_is_found() {
     let scanner = Scanner::new();
-    for id in ["stripe-live-key", "npm-token", "huggingface-token", "sendgrid-key", "digitalocean-pat", "github-pat"] {
+    for id in [
+        "stripe-live-key",
+        "npm-token",
+        "huggingface-token",
+        "sendgrid-key",
+        "digitalocean-pat",
+        "github-pat",
+    ] {
         let secret = sample(detector_of(id).unwrap(), 9);
-        for tail in [",", "&x=1", ")", "</td>", ".", ". Then", "\u{1b}[0m", "|", "]", "\\n", "%20", "\"", "'", ";", "\t", "\u{a0}", ""] {
+        for tail in [
+            ",",
+            "&x=1",
+            ")",
+            "</td>",
+            ".",
+            ". Then",
+            "\u{1b}[0m",
+            "|",
+            "]",
+            "\\n",
+            "%20",
+            "\"",
+            "'",
+            ";",
+            "\t",
+            "\u{a0}",
+            "",
+        ] {
             let text = format!("x {secret}{tail}");
             let found = scanner.scan(text.as_bytes());
             assert!(found.iter().any(|f| f.kind == id), "{id} before {tail:?}: {found:?}");

@@ -9,7 +9,11 @@ fn key() -> Key {
 }
 
 fn env_file() -> (String, Vec<String>) {
-    let secrets: Vec<String> = ["github-pat", "stripe-live-key", "openai-project-key"].iter().map(|id| sample(detector_of(id).unwrap(), 4)).chain([generic(4).1]).collect();
+    let secrets: Vec<String> = ["github-pat", "stripe-live-key", "openai-project-key"]
+        .iter()
+        .map(|id| sample(detector_of(id).unwrap(), 4))
+        .chain([generic(4).1])
+        .collect();
     let text = format!(
         "# local settings\nPORT=3000\nGITHUB_TOKEN={}\nSTRIPE_KEY=\"{}\"\nOPENAI_API_KEY='{}' # prod\r\nDB_PASSWORD={}\nDEBUG=1",
         secrets[0], secrets[1], secrets[2], secrets[3]
@@ -49,7 +53,8 @@ fn placeholders_are_stable_and_are_left_alone() {
     assert_eq!(redact(text.as_bytes(), &scanner, &key(), &mut other, BUDGET).unwrap().text, once);
     assert_eq!(placeholders(&once).len(), 4);
     assert!(placeholders(&once)[0].starts_with("{{secret:github-pat:"), "{:?}", placeholders(&once));
-    let differently = redact(text.as_bytes(), &scanner, &Key::from_bytes([8; 32]), &mut Vault::new(), BUDGET).unwrap().text;
+    let differently =
+        redact(text.as_bytes(), &scanner, &Key::from_bytes([8; 32]), &mut Vault::new(), BUDGET).unwrap().text;
     assert_ne!(differently, once);
 }
 
@@ -75,7 +80,8 @@ fn nothing_prints_a_secret() {
     let found = scanner.scan(text.as_bytes());
     let shown = redact(text.as_bytes(), &scanner, &key(), &mut vault, BUDGET).unwrap();
     let sealed = vault.seal(&key()).unwrap();
-    let printed = format!("{found:?}{:?}{vault:?}{:?}{:?}", shown.found, key(), String::from_utf8_lossy(&sealed));
+    let printed =
+        format!("{found:?}{:?}{vault:?}{:?}{:?}", shown.found, key(), String::from_utf8_lossy(&sealed));
     for secret in secrets {
         assert!(!printed.contains(&secret[4..12]), "{printed}");
     }
@@ -118,7 +124,10 @@ fn a_stream_hides_what_a_text_hides() {
         for secret in &secrets {
             assert!(!shown.contains(secret.as_str()), "{sizes:?}: {shown}");
         }
-        assert!(shown.contains("{{secret:private-key:") && shown.contains("}}\ndone\n"), "{sizes:?}: {shown}");
+        assert!(
+            shown.contains("{{secret:private-key:") && shown.contains("}}\ndone\n"),
+            "{sizes:?}: {shown}"
+        );
         assert_eq!(restore(shown.as_bytes(), &vault).text, text.as_bytes(), "{sizes:?}");
     }
 }

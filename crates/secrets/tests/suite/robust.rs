@@ -6,8 +6,48 @@ use std::time::{Duration, Instant};
 
 /// What detectors look for, to make texts of that come near.
 fn pieces() -> Vec<String> {
-    let mut out: Vec<String> = detectors().iter().flat_map(|d| d.prefixes().iter().map(|p| (*p).to_owned())).collect();
-    let more = ["password", "=", ":", "\"", "'", "\\", "\n", "\r\n", "\u{1b}[31m", "\u{1b}", "-----BEGIN PRIVATE", " KEY-----", "://", "@", "eyJ", ".", "Bearer ", "Basic ", "-u ", "{{secret:", "}}", "token", "%3D", "&quot;", "\\n", "  ", "ZGF0YQ==", "\0", "\u{1f511}", "Cookie: a=", "; ", "value", "<key>", "</key>", "<string>", ",", "is ", "identified by "];
+    let mut out: Vec<String> =
+        detectors().iter().flat_map(|d| d.prefixes().iter().map(|p| (*p).to_owned())).collect();
+    let more = [
+        "password",
+        "=",
+        ":",
+        "\"",
+        "'",
+        "\\",
+        "\n",
+        "\r\n",
+        "\u{1b}[31m",
+        "\u{1b}",
+        "-----BEGIN PRIVATE",
+        " KEY-----",
+        "://",
+        "@",
+        "eyJ",
+        ".",
+        "Bearer ",
+        "Basic ",
+        "-u ",
+        "{{secret:",
+        "}}",
+        "token",
+        "%3D",
+        "&quot;",
+        "\\n",
+        "  ",
+        "ZGF0YQ==",
+        "\0",
+        "\u{1f511}",
+        "Cookie: a=",
+        "; ",
+        "value",
+        "<key>",
+        "</key>",
+        "<string>",
+        ",",
+        "is ",
+        "identified by ",
+    ];
     out.extend(more.iter().map(|s| (*s).to_owned()));
     out
 }
@@ -17,7 +57,12 @@ fn check(text: &[u8]) {
     let found = scanner.scan(text);
     let mut last = 0;
     for finding in &found {
-        assert!(finding.span.start >= last && finding.span.start < finding.span.end && finding.span.end <= text.len(), "{found:?}");
+        assert!(
+            finding.span.start >= last
+                && finding.span.start < finding.span.end
+                && finding.span.end <= text.len(),
+            "{found:?}"
+        );
         last = finding.span.end;
     }
     let key = Key::from_bytes([5; 32]);
@@ -53,7 +98,28 @@ proptest! {
 #[test]
 fn time_grows_with_the_length_only() {
     let scanner = Scanner::new();
-    for piece in ["-eyJ", "\"eyJ", "-----BEGIN PRIVATE KEY-----", "://", "://a:b", "password=", "key\n=", "password=\"a\\", "\u{1b}[31m", "ghp_\n", "AKIA\\n", "Bearer ", "\\\n", "A", "ABSK", "-fm2_", "token: \"", "basic YTpi", "pass is ", "a b c "] {
+    for piece in [
+        "-eyJ",
+        "\"eyJ",
+        "-----BEGIN PRIVATE KEY-----",
+        "://",
+        "://a:b",
+        "password=",
+        "key\n=",
+        "password=\"a\\",
+        "\u{1b}[31m",
+        "ghp_\n",
+        "AKIA\\n",
+        "Bearer ",
+        "\\\n",
+        "A",
+        "ABSK",
+        "-fm2_",
+        "token: \"",
+        "basic YTpi",
+        "pass is ",
+        "a b c ",
+    ] {
         let text = piece.repeat((1 << 20) / piece.len());
         let start = Instant::now();
         std::hint::black_box(scanner.scan(text.as_bytes()));

@@ -1,6 +1,6 @@
-//! Reads the tables of detectors. Part of the build script too.
+//! Reads the tables of detectors.
 
-use crate::class;
+use crate::class::*;
 use serde::Deserialize;
 
 /// A table as it is written.
@@ -56,16 +56,20 @@ pub(crate) fn shape(text: &str) -> Result<Vec<Part>, String> {
 
 fn part(word: &str) -> Result<Part, String> {
     if let Some(literal) = word.strip_prefix('\'').and_then(|w| w.strip_suffix('\'')) {
-        return if literal.is_empty() { Err("a literal is empty".to_owned()) } else { Ok(Part::Literal(literal.to_owned())) };
+        return if literal.is_empty() {
+            Err("a literal is empty".to_owned())
+        } else {
+            Ok(Part::Literal(literal.to_owned()))
+        };
     }
     let (alphabet, count) = word
         .strip_suffix('}')
         .and_then(|w| w.split_once('{'))
         .ok_or_else(|| format!("`{word}` is neither `alphabet{{count}}` nor `'literal'`"))?;
     let (name, signs) = alphabet.split_once('+').unwrap_or((alphabet, ""));
-    let mut mask = class::named(name).ok_or_else(|| format!("`{name}` is no alphabet"))?;
+    let mut mask = named(name).ok_or_else(|| format!("`{name}` is no alphabet"))?;
     for byte in signs.bytes() {
-        mask |= class::sign(byte).ok_or_else(|| format!("`{}` is no sign of tokens", char::from(byte)))?;
+        mask |= sign(byte).ok_or_else(|| format!("`{}` is no sign of tokens", char::from(byte)))?;
     }
     let (min, max) = count.split_once(',').unwrap_or((count, count));
     let number = |n: &str| n.parse::<u16>().map_err(|_| format!("`{count}` is no count"));
@@ -78,7 +82,9 @@ fn part(word: &str) -> Result<Part, String> {
 
 /// What is wrong with a kind, if anything.
 pub(crate) fn fault(kind: &Kind) -> Option<String> {
-    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let word = |w: &str| {
+        !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
     if !word(&kind.id) {
         return Some("the id is not of small letters, digits and `-`".to_owned());
     }
@@ -98,4 +104,43 @@ pub(crate) fn fault(kind: &Kind) -> Option<String> {
         return Some(format!("`{}` is no check", kind.check));
     }
     None
+}
+
+/// The alphabet of a name that the tables use: `b62`, `hex` … `None` when there is no such name.
+fn named(name: &str) -> Option<u32> {
+    Some(match name {
+        "dig" => DIGIT,
+        "hex" => DIGIT | HEX_LOWER,
+        "HEX" => DIGIT | HEX_UPPER,
+        "hexi" => DIGIT | HEX_LOWER | HEX_UPPER,
+        "az" => LOWER,
+        "AZ" => UPPER,
+        "alpha" => ALPHA,
+        "low" => LOWER | DIGIT,
+        "upp" => UPPER | DIGIT,
+        "b32" => UPPER | DIGIT_32,
+        "b62" => ALNUM,
+        "word" => WORD,
+        "url" => URL,
+        "b64" => BASE64,
+        _ => return None,
+    })
+}
+
+/// The class of a sign that a table adds to an alphabet. `None` for signs that no token is made of.
+fn sign(byte: u8) -> Option<u32> {
+    Some(match byte {
+        b'-' => DASH,
+        b'_' => UNDERSCORE,
+        b'.' => DOT,
+        b'/' => SLASH,
+        b'+' => PLUS,
+        b'=' => EQUALS,
+        b'~' => TILDE,
+        b'%' => PERCENT,
+        b':' => COLON,
+        b'|' => BAR,
+        b'$' => MARK,
+        _ => return None,
+    })
 }

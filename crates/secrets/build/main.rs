@@ -1,13 +1,11 @@
 //! Compiles the tables under `detectors/` into constants, so that nothing is parsed or built when a scan begins.
 
 #[expect(dead_code, reason = "the library uses the rest")]
-#[path = "src/class.rs"]
+#[path = "../src/class.rs"]
 mod class;
-#[path = "src/hooks.rs"]
 mod hooks;
-#[path = "src/load.rs"]
 mod load;
-#[path = "src/trigram.rs"]
+#[path = "../src/trigram.rs"]
 mod trigram;
 
 use load::{File, Kind, Part};
@@ -17,14 +15,25 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+/// Words of 64 bits in the filter.
+const WORDS: usize = 1024;
+
+/// The first three bytes of a literal as a key of the filter. `None` when it is shorter.
+fn first(literal: &[u8]) -> Option<u32> {
+    Some(literal.first_chunk::<3>()?.iter().fold(0, |key, byte| trigram::push(key, *byte)))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut stdout = std::io::stdout();
-    for path in ["detectors", "data", "src/class.rs", "src/hooks.rs", "src/load.rs", "src/trigram.rs"] {
+    for path in ["detectors", "data", "build", "src/class.rs", "src/trigram.rs"] {
         writeln!(stdout, "cargo::rerun-if-changed={path}")?;
     }
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir("detectors")?.collect::<Result<Vec<_>, _>>()?.into_iter().map(|e| e.path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir("detectors")?
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .map(|e| e.path())
+        .collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "toml"));
     files.sort();
     let mut faults = Vec::new();
@@ -74,31 +83,49 @@ fn table(kinds: &[(String, String, Kind)]) -> Result<String, Box<dyn Error>> {
         writeln!(
             source,
             "Detector {{ id: {:?}, vendor: {vendor:?}, about: {:?}, source: {from:?}, prefixes: &{:?}, before: {}, shape: {}, check: Check::{check}, names: &{:?}, keep: {} }},",
-            kind.id, kind.about, kind.prefix, segments(&kind.before)?, segments(&kind.shape)?, kind.names, kind.keep,
+            kind.id,
+            kind.about,
+            kind.prefix,
+            segments(&kind.before)?,
+            segments(&kind.shape)?,
+            kind.names,
+            kind.keep,
         )?;
         for (number, prefix) in kind.prefix.iter().enumerate() {
-            let key = trigram::of(prefix.as_bytes()).ok_or("a prefix is short")?;
+            let key = first(prefix.as_bytes()).ok_or("a prefix is short")?;
             entries.entry(key).or_default().push(format!("Entry::Token({at}, {number})"));
         }
     }
     source.push_str("];\n");
     for (literal, hook) in hooks::HOOKS {
-        let key = trigram::of(literal.as_bytes()).ok_or("a literal is short")?;
-        entries.entry(key).or_default().push(format!("Entry::Hook({literal:?}, Hook::{hook:?})"));
+        let key = first(literal.as_bytes()).ok_or("a literal is short")?;
+        entries.entry(key).or_default().push(format!("Entry::Hook({literal:?}, Hook::{hook})"));
     }
-    let mut filter = vec![0_u64; trigram::WORDS];
+    let mut filter = vec![0_u64; WORDS];
     for key in entries.keys() {
         let (word, bit) = trigram::place(*key);
         if let Some(word) = filter.get_mut(word) {
             *word |= 1 << bit;
         }
     }
-    writeln!(source, "pub(crate) static FILTER: [u64; {}] = {filter:?};", trigram::WORDS)?;
+    writeln!(source, "pub(crate) static FILTER: [u64; {}] = {filter:?};", WORDS)?;
     source.push_str("pub(crate) static ENTRIES: &[(u32, &[Entry])] = &[\n");
     for (key, list) in &entries {
         writeln!(source, "    ({key}, &[{}]),", list.join(", "))?;
     }
     source.push_str("];\n");
+    // Open addressing: the entry's number plus one, 0 where there is none.
+    let mut slots = vec![0_u16; trigram::SLOTS];
+    for (number, key) in entries.keys().enumerate() {
+        let mut at = trigram::slot(*key);
+        while slots.get(at).is_some_and(|s| *s != 0) {
+            at = (at + 1) % trigram::SLOTS;
+        }
+        if let Some(slot) = slots.get_mut(at) {
+            *slot = u16::try_from(number + 1)?;
+        }
+    }
+    writeln!(source, "pub(crate) static SLOTS: [u16; {}] = {slots:?};", trigram::SLOTS)?;
     Ok(source)
 }
 
@@ -125,7 +152,9 @@ fn rarity(path: &Path) -> Result<String, Box<dyn Error>> {
         }
     }
     if numbers.len() != 40 * 40 {
-        return Err(format!("{}: 1600 numbers are wanted, {} are there", path.display(), numbers.len()).into());
+        return Err(
+            format!("{}: 1600 numbers are wanted, {} are there", path.display(), numbers.len()).into()
+        );
     }
     Ok(format!("pub(crate) static SURPRISE: [u8; 1600] = {numbers:?};\n"))
 }

@@ -1,0 +1,30 @@
+//! Literals, other than the prefixes of tokens, at which a closer look begins.
+
+/// Literals in small letters (case does not matter in the text) and who looks, a variant of `Hook`.
+pub(crate) const HOOKS: &[(&str, &str)] = &[
+    ("begin ", "Pem"),
+    ("://", "Url"),
+    ("bearer", "Scheme"),
+    ("basic", "Scheme"),
+    ("-u ", "User"),
+    ("--user", "User"),
+    ("pass", "Assign"),
+    ("pwd", "Assign"),
+    ("pswd", "Assign"),
+    ("psw", "Assign"),
+    ("_pw", "Assign"),
+    ("_pat", "Assign"),
+    ("secret", "Assign"),
+    ("token", "Assign"),
+    ("key", "Assign"),
+    ("auth", "Assign"),
+    ("cred", "Assign"),
+    ("cookie", "Assign"),
+    ("session", "Assign"),
+    ("salt", "Assign"),
+    ("signature", "Assign"),
+    ("sig=", "Assign"),
+    ("webhook", "Assign"),
+    ("mnemonic", "Assign"),
+    ("identified by", "Assign"),
+];
