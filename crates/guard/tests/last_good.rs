@@ -17,7 +17,8 @@ fn broken_rules_do_not_take_the_organisations_programs_along() {
     }
     let rule = "@id(\"reads\")\n@reason(\"reading is free\")\npermit (principal, action == Action::\"read\", resource);\n";
     write(at("config/policies/rules.cedar"), rule).unwrap();
-    let program = "[corp-deploy]\nabout = \"rolls out\"\nsource = \"its own help\"\noperands = \"text*\"\n";
+    let program = "[corp-deploy]\nabout = \"rolls out\"\nsource = \"its own help\"\noperands = \"text*\"\n\
+                   [[corp-deploy.cases]]\ncommand = \"corp-deploy shop\"\neffects = [\"run corp-deploy\"]\n";
     write(at("config/programs/corp.toml"), program).unwrap();
     let good = Settings::load(&roots, &workspace).unwrap();
     assert!(good.table.get("corp-deploy").is_some() && good.broken.is_none(), "{:?}", good.broken);
