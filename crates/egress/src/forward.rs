@@ -315,7 +315,7 @@ impl<'c> Forward<'c> {
             if let Some(denial) = upstream.failed.take() {
                 return Err(Refused::new(502, denial).into());
             }
-            if upstream.target == *target && !upstream.is_stale() {
+            if upstream.target == *target && !upstream.wire.is_stale() {
                 return Ok(());
             }
         }

@@ -55,15 +55,4 @@ impl<'c> Upstream<'c> {
         };
         Self { target, ip, wire: Buffered::new(wire), failed, up: 0, down: 0, _watched: watched }
     }
-
-    /// Whether the host has closed the connection, or sent what nobody asked for.
-    pub(crate) fn is_stale(&self) -> bool {
-        let tcp = self.wire.tcp();
-        let mut one = [0];
-        let quiet = tcp.set_nonblocking(true).and_then(|()| tcp.peek(&mut one));
-        let back = tcp.set_nonblocking(false);
-        !self.wire.ahead().is_empty()
-            || back.is_err()
-            || !quiet.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
-    }
 }

@@ -7,6 +7,19 @@ use std::net::TcpStream;
 pub(crate) trait Wire: Read + Write {
     /// The connection beneath.
     fn tcp(&self) -> &TcpStream;
+
+    /// Whether the other side has ended, or sent what nobody asked for; looked at without waiting.
+    fn is_stale(&mut self) -> bool {
+        let quiet = without_waiting(self.tcp(), |tcp| tcp.peek(&mut [0]));
+        !quiet.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+fn without_waiting<T>(tcp: &TcpStream, act: impl FnOnce(&TcpStream) -> io::Result<T>) -> io::Result<T> {
+    tcp.set_nonblocking(true)?;
+    let result = act(tcp);
+    tcp.set_nonblocking(false)?;
+    result
 }
 
 impl Wire for TcpStream {
@@ -18,6 +31,10 @@ impl Wire for TcpStream {
 impl<W: Wire> Wire for Buffered<W> {
     fn tcp(&self) -> &TcpStream {
         self.inner.tcp()
+    }
+
+    fn is_stale(&mut self) -> bool {
+        !self.ahead().is_empty() || self.inner.is_stale()
     }
 }
 
@@ -31,11 +48,36 @@ impl<W: Wire> Wire for rustls::StreamOwned<rustls::ClientConnection, W> {
     fn tcp(&self) -> &TcpStream {
         self.sock.tcp()
     }
+
+    /// What waits may be TLS's own business, such as tickets for later sessions, which servers send unasked.
+    fn is_stale(&mut self) -> bool {
+        let connection = &mut self.conn;
+        let quiet = without_waiting(self.sock.tcp(), |mut tcp| {
+            loop {
+                match connection.read_tls(&mut tcp) {
+                    Ok(0) => return Ok(false),
+                    Ok(_) => {
+                        let state = connection.process_new_packets().map_err(io::Error::other)?;
+                        if state.peer_has_closed() || state.plaintext_bytes_to_read() > 0 {
+                            return Ok(false);
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                    Err(e) => return Err(e),
+                }
+            }
+        });
+        !matches!(quiet, Ok(true))
+    }
 }
 
 impl<W: Wire + ?Sized> Wire for Box<W> {
     fn tcp(&self) -> &TcpStream {
         (**self).tcp()
+    }
+
+    fn is_stale(&mut self) -> bool {
+        (**self).is_stale()
     }
 }
 

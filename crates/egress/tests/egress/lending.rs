@@ -1,6 +1,6 @@
 //! Credentials lent by stand-in: the true value goes to the declared place only, and does not come back.
 
-use crate::world::{Authority, Host, World, interception, ok, read_all, rule, rules, tls_client};
+use crate::world::{Authority, Host, World, interception, ok, read_all, rule, rules, tls_client, unchunked};
 use data_encoding::BASE64;
 use egress::{HostPattern, Lent, Outcome, PathPattern, Place, Reason, Secret, What};
 use std::io::Write;
@@ -102,6 +102,7 @@ fn the_value_is_put_in_at_each_declared_place() {
         let received = set.host.text();
         assert!(received.contains(&arrives), "wanted {arrives:?} in {received:?}");
         assert!(!received.contains(STAND_IN) && received.contains("Accept-Encoding: identity"), "{received}");
+        assert_eq!(set.host.received.lock().unwrap().len(), 1, "one connection was enough");
         let lent = set.world.seen.wait(|e| e.what == What::Lending);
         assert_eq!(
             (lent.outcome, lent.lent.as_deref(), lent.severe),
@@ -219,16 +220,8 @@ fn answers_come_back_without_the_value() {
     let answer = set.ask("GET /v1/x HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {s}\r\nRange: bytes=0-3\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     set.check_silence(&answer);
-    let joined: String = {
-        let (_, mut rest) = answer.split_once("\r\n\r\n").unwrap();
-        let mut whole = String::new();
-        while let Some((size, after)) = rest.split_once("\r\n") {
-            let n = usize::from_str_radix(size, 16).unwrap();
-            whole.push_str(&after[..n]);
-            rest = &after[n + 2..];
-        }
-        whole
-    };
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let joined = String::from_utf8(unchunked(body.as_bytes())).unwrap();
     assert!(!joined.contains(VALUE) && !joined.contains(&BASE64.encode(VALUE.as_bytes())[..30]), "{joined}");
     let encoded = joined.split(" | ").nth(1).unwrap();
     let decoded = String::from_utf8_lossy(&BASE64.decode(encoded.as_bytes()).unwrap()).into_owned();

@@ -352,3 +352,20 @@ pub(crate) fn read_all(stream: &mut impl Read) -> String {
     }
     String::from_utf8_lossy(&all).into_owned()
 }
+
+/// The body of a message in chunks; panics when it is not well ended.
+pub(crate) fn unchunked(body: &[u8]) -> Vec<u8> {
+    let (mut whole, mut rest) = (Vec::new(), body);
+    loop {
+        let end = rest.windows(2).position(|w| w == b"\r\n").unwrap();
+        let line = std::str::from_utf8(&rest[..end]).unwrap();
+        let n = usize::from_str_radix(line.split(';').next().unwrap(), 16).unwrap();
+        rest = &rest[end + 2..];
+        if n == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&rest[..n]);
+        assert_eq!(&rest[n..n + 2], b"\r\n");
+        rest = &rest[n + 2..];
+    }
+}
