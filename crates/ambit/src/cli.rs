@@ -46,6 +46,10 @@ enum Command {
     Programs(commands::programs::Args),
     /// Run a command in bounds: files, network and credentials by allowlist
     Run(commands::run::Args),
+    /// Look for credentials where an agent reads
+    Secrets(commands::secrets::Args),
+    /// Show files with their secrets hidden
+    Cat(commands::cat::Args),
     /// Let a repository's own `.ambit` loosen rules, as it stands now
     Trust(commands::trust::Args),
     /// One event of an agent, on standard input (agents run this)
@@ -76,6 +80,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Policy(args) => commands::policy::run(args),
         Command::Programs(args) => commands::programs::run(args),
         Command::Run(args) => commands::run::run(args),
+        Command::Secrets(args) => commands::secrets::run(args),
+        Command::Cat(args) => commands::cat::run(args),
         Command::Trust(args) => commands::trust::run(args),
         Command::Hook { agent, places } => return crate::hook::main(Some(&agent), &places),
     };

@@ -8,6 +8,8 @@ pub(crate) const HOOKS: &[(&str, &str)] = &[
     ("basic", "Scheme"),
     ("-u ", "User"),
     ("--user", "User"),
+    (" -p", "Password"),
+    ("psk", "Assign"),
     ("pass", "Assign"),
     ("pwd", "Assign"),
     ("pswd", "Assign"),

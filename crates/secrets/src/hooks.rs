@@ -11,6 +11,8 @@ pub(crate) enum Hook {
     Scheme,
     /// `-u user:password` and `--user`.
     User,
+    /// `-p` before a password.
+    Password,
     /// `name = value`, at a word of the name.
     Assign,
 }

@@ -80,6 +80,54 @@ fn trim(value: &[u8]) -> &[u8] {
     value
 }
 
+/// Programs that take a password after `-p`: for some in the same word, for others in the next.
+const PASSWORD_CLIENTS: [(&str, bool); 6] = [
+    ("mysql", false),
+    ("mariadb", false),
+    ("sshpass", true),
+    ("docker login", true),
+    ("podman login", true),
+    ("mongo", true),
+];
+
+/// The password after `-p`, whose option stands at `place` and has `length` bytes.
+pub(crate) fn password(text: &[u8], place: usize, length: usize) -> Option<Finding> {
+    let line = part(text, line_start(text, place).max(place.saturating_sub(400)), place).to_ascii_lowercase();
+    let (_, apart) =
+        PASSWORD_CLIENTS.iter().find(|(c, _)| memchr::memmem::find(&line, c.as_bytes()).is_some())?;
+    let mut from = place + length;
+    if *apart && at(text, from) == Some(b' ') {
+        from += 1;
+    }
+    let quote = at(text, from).filter(|b| matches!(b, b'"' | b'\''));
+    from += usize::from(quote.is_some());
+    let room = part(text, from, from + 128);
+    let stop = room.iter().position(|b| match quote {
+        Some(q) => *b == q || *b == b'\n',
+        None => b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'|' | b';'),
+    });
+    let secret = room.get(..stop.unwrap_or(room.len()))?;
+    let make = makeup(secret);
+    let rare = make.digits > 0 && make.digits < make.length || make.signs > 0 || surprise(secret) >= 52;
+    if secret.len() < 6
+        || !rare
+        || secret.starts_with(b"-")
+        || is_reference(secret)
+        || is_stand_in(secret)
+        || is_weak(secret)
+    {
+        return None;
+    }
+    let span = from..from + secret.len();
+    Some(Finding {
+        span,
+        kind: "password".into(),
+        tier: Tier::Contextual,
+        certainty: Certainty::Possible,
+        open: false,
+    })
+}
+
 /// The password after `-u user:`, whose option stands at `place` and has `length` bytes.
 pub(crate) fn user(text: &[u8], place: usize, length: usize) -> Option<Finding> {
     let line = part(text, line_start(text, place).max(place.saturating_sub(400)), place).to_ascii_lowercase();

@@ -220,6 +220,7 @@ impl State<'_> {
             Hook::Url => url::userinfo(self.text, place),
             Hook::Scheme => http::scheme(self.text, place, length),
             Hook::User => http::user(self.text, place, length),
+            Hook::Password => http::password(self.text, place, length),
             Hook::Assign => {
                 if place < self.name_ends || self.scanner.structural_only {
                     return;
@@ -235,7 +236,8 @@ impl State<'_> {
                 let look = context::look(self.text, place, length, self.scanner.surroundings);
                 self.name_ends = look.name_ends;
                 self.value_ends = self.value_ends.max(look.value_ends);
-                look.finding
+                self.found.extend(look.findings);
+                return;
             }
         };
         if let Some(finding) = finding {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod approvals;
+pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod console;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod policy;
 pub(crate) mod programs;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod session;
 pub(crate) mod story;
 pub(crate) mod trust;

@@ -11,7 +11,7 @@ use crate::scan::Surroundings;
 use crate::shape::{Outcome, fits};
 use crate::spec::Detector;
 use crate::table::detectors;
-use crate::text::{at, part};
+use crate::text::{at, line_end, part};
 use name::{Name, Strength, bounds, name};
 use separator::{Bond, Quote, Start, start};
 use value::{end, is_expression, is_filler, is_plain, is_reference, is_weak};
@@ -19,8 +19,8 @@ use value::{end, is_expression, is_filler, is_plain, is_reference, is_weak};
 /// What a look at a word of a name told.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// The secret, if there is one.
-    pub(crate) finding: Option<Finding>,
+    /// The secrets; more than one only in a header of cookies.
+    pub(crate) findings: Vec<Finding>,
     /// Where the name ends: words of it up to there need no look of their own.
     pub(crate) name_ends: usize,
     /// Where an unquoted value ends, or 0.
@@ -29,7 +29,7 @@ pub(crate) struct Look {
 
 /// Looks at the name that has a word of the lexicon at `place`.
 pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surroundings) -> Look {
-    let none = |name_ends| Look { finding: None, name_ends, value_ends: 0 };
+    let none = |name_ends| Look { findings: Vec::new(), name_ends, value_ends: 0 };
     let Some((from, name_ends)) = bounds(text, place, length) else {
         return none(place + 1);
     };
@@ -40,6 +40,10 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
     let Some(name) = name(text, from, name_ends) else {
         return none(name_ends);
     };
+    if matches!(name.words.as_str(), "_cookie_" | "_set_cookie_") && start.bond != Bond::Beside {
+        let to = line_end(text, start.place);
+        return Look { findings: cookies(text, start.place, to), name_ends: to, value_ends: 0 };
+    }
     let Some(to) = end(text, start) else {
         return none(name_ends);
     };
@@ -67,17 +71,10 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
     } else {
         to
     };
-    if name.kind == "cookie"
-        && memchr::memchr(b'=', part(text, from, to)).is_some()
-        && (at(text, from).is_some_and(|b| b.is_ascii_alphabetic()))
-        && memchr::memchr(b';', part(text, from, to)).is_some()
-    {
-        return Look { finding: cookies(text, from, to), name_ends, value_ends };
-    }
     let (from, to) = trim(text, from, to, start.quote);
     let (value, to) = value::joined(text, Start { place: from, ..start }, to);
     let Some((kind, certainty)) = judge(&name, &value, start.bond, start.quote, surroundings) else {
-        return Look { finding: None, name_ends, value_ends };
+        return Look { findings: Vec::new(), name_ends, value_ends };
     };
     let finding = Finding {
         span: from..to,
@@ -86,7 +83,7 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
         certainty,
         open: to >= text.len(),
     };
-    Look { finding: Some(finding), name_ends, value_ends }
+    Look { findings: vec![finding], name_ends, value_ends }
 }
 
 /// Without what ends a sentence or a list after an unquoted value.
@@ -224,6 +221,12 @@ fn judge(
         {
             Certainty::Possible
         }
+        // `token` alone, before what only a machine makes.
+        (Strength::Weak, Rarity::Random)
+            if name.kind == "token" && !uuid && make.length >= 20 && make.digits > 1 =>
+        {
+            Certainty::Possible
+        }
         (Strength::Weak, Rarity::Random) if bearing && !uuid => Certainty::Possible,
         (Strength::Strong, Rarity::Words)
             if bearing && name.chosen && make.length >= 8 && surprise(value) >= 44 =>
@@ -290,23 +293,22 @@ fn has_word(words: &str, word: &str) -> bool {
     })
 }
 
-/// The first value of a cookie's header that only a machine makes.
-fn cookies(text: &[u8], from: usize, to: usize) -> Option<Finding> {
+/// The values of a cookies' header that only a machine makes.
+fn cookies(text: &[u8], from: usize, to: usize) -> Vec<Finding> {
+    let mut out = Vec::new();
     let mut place = from;
-    for pair in part(text, from, to).split(|b| *b == b';') {
+    for pair in part(text, from, to).split(|b| matches!(b, b';' | b'"' | b'\'' | b'\\')) {
         let begin = place;
         place += pair.len() + 1;
-        let equals = memchr::memchr(b'=', pair)?;
-        let value = pair.get(equals + 1..)?;
+        let Some(equals) = memchr::memchr(b'=', pair) else { continue };
+        let value = pair.get(equals + 1..).unwrap_or_default();
+        let value = value.strip_suffix(b"\r").unwrap_or(value);
         let make = makeup(value);
-        if value.len() >= 16
-            && rarity(value, &make) == Rarity::Random
-            && !is_filler(value)
-            && !is_reference(value)
-        {
-            let span = begin + equals + 1..begin + pair.len();
-            return Some(Finding {
-                span,
+        let random = rarity(value, &make) == Rarity::Random;
+        if random && !is_filler(value) && !is_reference(value) && !value.contains(&b' ') {
+            let start = begin + equals + 1;
+            out.push(Finding {
+                span: start..start + value.len(),
                 kind: "cookie".into(),
                 tier: Tier::Contextual,
                 certainty: Certainty::Possible,
@@ -314,5 +316,5 @@ fn cookies(text: &[u8], from: usize, to: usize) -> Option<Finding> {
             });
         }
     }
-    None
+    out
 }

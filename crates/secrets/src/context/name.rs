@@ -48,6 +48,7 @@ const STRONG: &[(&str, &str, bool)] = &[
     ("_pw_", "password", true),
     ("_pass_", "password", true),
     ("pass_", "password", true),
+    ("_psk_", "password", true),
     ("identified_by", "password", true),
     ("secret", "secret", false),
     ("api_key", "api-key", false),

@@ -102,7 +102,7 @@ fn stops(room: &[u8], place: usize, byte: u8, bond: Bond) -> bool {
         b'\\' => {
             matches!(at(room, place + 1), Some(b'n' | b'r' | b't' | b'"' | b'\\' | b'\n' | b'\r') | None)
         }
-        b'&' => bond != Bond::Line,
+        b'&' => bond != Bond::Line || is_next_field(part(room, place + 1, place + 34)),
         b';' | b',' => {
             !matches!(bond, Bond::Line | Bond::Option)
                 || matches!(at(room, place + 1), None | Some(b' ' | b'\n' | b'\r'))
@@ -115,6 +115,12 @@ fn stops(room: &[u8], place: usize, byte: u8, bond: Bond) -> bool {
 
 /// How much of a value is looked through for signs of code.
 const LOOKED_AT: usize = 128;
+
+/// Whether a form goes on with its next field: `name=`.
+fn is_next_field(rest: &[u8]) -> bool {
+    let name = class::run(rest, class::WORD | class::DASH, 32);
+    name > 1 && at(rest, name) == Some(b'=')
+}
 
 /// Words that are values of their own, but not secrets, in small letters.
 const WEAK: &[&str] = &[

@@ -175,7 +175,12 @@ pub(crate) fn placed(shape: &Shape, secret: &str, number: u64) -> (String, Range
 }
 
 /// The text of a shape with a token of this kind in it, under a name that its kind needs.
-pub(crate) fn announced(shape: &Shape, detector: &Detector, secret: &str, number: u64) -> (String, Range<usize>) {
+pub(crate) fn announced(
+    shape: &Shape,
+    detector: &Detector,
+    secret: &str,
+    number: u64,
+) -> (String, Range<usize>) {
     let Some(name) = detector.names().first() else { return placed(shape, secret, number) };
     let (text, span) = named(shape, &name.to_uppercase(), secret, number);
     // Shapes without a name say it before the token, on its line.
