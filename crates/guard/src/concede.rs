@@ -1,6 +1,7 @@
 //! Making concessions: what a call would lose is kept, a command that must be contained is rewritten, and both are
 //! remembered until the agent reports the call's end.
 
+use crate::approve::Heard;
 use crate::flow::{Guard, GuardError};
 use crate::machine::follow;
 use crate::readers::Reading;
@@ -143,6 +144,8 @@ pub(crate) fn settle(roots: &Roots, id: &str) -> Result<(), snapshot::SnapshotEr
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) verdict: Verdict,
+    /// What came of asking a person, where the verdict asks.
+    pub(crate) heard: Option<Heard>,
     /// The snapshot that was taken.
     pub(crate) taken: Option<Taken>,
     /// Why none was taken though one was offered at first.
@@ -153,7 +156,7 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn of(verdict: Verdict) -> Self {
-        Self { verdict, taken: None, not_kept: None, rewritten: None }
+        Self { verdict, heard: None, taken: None, not_kept: None, rewritten: None }
     }
 
     /// Whether all that the verdict depends on was done.
@@ -169,6 +172,9 @@ impl Made {
 
     /// Adds to a verdict's words what was kept, or why not.
     pub(crate) fn tell(&self, text: &mut String) {
+        if let Some(words) = self.heard.as_ref().and_then(Heard::words) {
+            text.insert_str(0, &format!("{words}\n"));
+        }
         if let Some(taken) = &self.taken {
             text.push_str(&format!("\n  {}", words(taken)));
         }
@@ -184,6 +190,9 @@ impl Made {
                 "kept",
                 json!({"paths": taken.paths, "repositories": taken.repositories, "bytes": taken.bytes}),
             );
+        }
+        if let Some(heard) = &self.heard {
+            record = record.with("approval", heard.id().to_string());
         }
         if let Some((ticket, _)) = &self.rewritten {
             record = record.with("ticket", ticket.id.as_str());

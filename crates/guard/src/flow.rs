@@ -1,8 +1,10 @@
 //! The flow: a call is read, judged, recorded, and only then let through.
 
+use crate::approve::{Answered, Bell, Heard};
 use crate::concede::Made;
 use crate::machine::Machine;
 use crate::pending::Pending;
+use crate::question::Matter;
 use crate::rails::Rails;
 use crate::readers::{Reading, read_call};
 use crate::records::{self, InForce, Person};
@@ -17,7 +19,7 @@ use ledger::{Durability, Kind, Ledger, LedgerError, Options, Record, Recorded};
 use model::{
     AbsPath, Action, EffectKind, HostZone, Offers, PathClass, PathTarget, ToolCall, Tri, Verb, VerdictKind,
 };
-use policy::{Layer, Mode, PolicyError, Subject, Verdict};
+use policy::{Grant, Layer, Mode, PolicyError, Subject, Verdict};
 use std::time::Duration;
 
 /// How long a lock is waited for before the call is denied.
@@ -37,6 +39,8 @@ pub struct Guard<'a> {
     pub person: Person,
     /// Whether this machine's sandbox reaches the tier that is asked for. Asked only where it matters.
     pub sandbox: &'a dyn Fn() -> bool,
+    /// Who is told that a person is asked; without it nobody is, and the hook does not wait.
+    pub bell: Option<&'a dyn Bell>,
     /// The environment's variables.
     pub variables: &'a dyn Fn(&str) -> Option<String>,
     /// Now.
@@ -67,6 +71,9 @@ pub enum GuardError {
     /// The session's state.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A person could not be asked.
+    #[error("no person could be asked: {0}")]
+    Approval(#[from] approvals::ApprovalError),
 }
 
 impl Guard<'_> {
@@ -86,6 +93,9 @@ impl Guard<'_> {
             Event::Asked(call) => {
                 let original = Ticket::original(self.roots, call);
                 let call = original.as_ref().unwrap_or(call);
+                if let Some(answer) = self.dialog_shown(&report.context, call)? {
+                    return Ok(answer);
+                }
                 let record = self
                     .begin(Kind::APPROVAL_ASKED, &report.context)
                     .with("channel", "the agent's own question");
@@ -97,12 +107,14 @@ impl Guard<'_> {
             Event::Prompt { text } => {
                 let record = self.begin(Kind::PROMPT, &report.context).seal("text", text.as_str());
                 self.note(&record, Durability::Relaxed)?;
+                self.dialogs_over(&report.context)?;
                 Ok(Answer::Pass { notice: None })
             }
             Event::SessionStart { source } => self.session_start(&report.context, source),
             Event::SessionEnd { reason } => {
                 let record = self.begin(Kind::SESSION_END, &report.context).with("reason", reason.as_str());
                 self.note(&record, Durability::Durable)?;
+                self.dialogs_over(&report.context)?;
                 Ok(Answer::Pass { notice: None })
             }
             Event::SubagentStart { id, kind } => {
@@ -125,12 +137,12 @@ impl Guard<'_> {
         }
     }
 
-    fn begin(&self, kind: Kind, context: &Context) -> Record {
+    pub(crate) fn begin(&self, kind: Kind, context: &Context) -> Record {
         records::begin(kind, self.agent, context, &self.person)
     }
 
     /// Records what needs no proof: nothing waits for it.
-    fn note(&self, record: &Record, durability: Durability) -> Result<(), GuardError> {
+    pub(crate) fn note(&self, record: &Record, durability: Durability) -> Result<(), GuardError> {
         let _recorded = self.append(record, durability)?;
         Ok(())
     }
@@ -142,7 +154,7 @@ impl Guard<'_> {
 
     /// The workspace of a session: what the agent calls its project, else the repository that holds the directory,
     /// else the directory.
-    fn workspace(&self, context: &Context) -> AbsPath {
+    pub(crate) fn workspace(&self, context: &Context) -> AbsPath {
         self.project.clone().unwrap_or_else(|| workspace_of(&context.cwd, self.roots.home.as_ref()))
     }
 
@@ -227,9 +239,19 @@ impl Guard<'_> {
         let groups = settings.config.groups();
         let plan = concede::planned(&reading);
         let offers = Offers { snapshot: plan.is_some(), contain };
-        let judge = |offers| settings.policy.judge(&subject, &reading.effects, offers, &groups, &[]);
+        let judge = |offers| {
+            let by = |grants: &[Grant]| settings.policy.judge(&subject, &reading.effects, offers, &groups, grants);
+            self.with_grants(by(&[])?, call, &reading, &settings, &by, &workspace)
+        };
+        let says = report.input.as_ref().and_then(|i| i.get("description")?.as_str().map(str::to_owned));
+        let listen = |verdict: &Verdict| {
+            let (settings, session) = (&settings, &session);
+            let says = says.clone();
+            self.listen(&Matter { context, call, reading: &reading, verdict, settings, session, workspace: &workspace, says })
+        };
         let mut made = Made::of(judge(offers)?);
-        if self.goes_on(&made.verdict, &settings)
+        made.heard = listen(&made.verdict)?;
+        if self.goes_on(&made, &settings)
             && made.verdict.snapshot()
             && let Some(plan) = plan
         {
@@ -238,19 +260,20 @@ impl Guard<'_> {
                 // What cannot be kept is not offered, and without it the call is another question.
                 Err(why) => {
                     made = Made::of(judge(Offers { snapshot: false, ..offers })?);
+                    made.heard = listen(&made.verdict)?;
                     made.not_kept = Some(why.to_string());
                 }
             }
         }
-        if self.goes_on(&made.verdict, &settings) && made.verdict.contained() {
+        if self.goes_on(&made, &settings) && made.verdict.contained() {
             made.rewritten = self.rewrite(report, call, &workspace)?;
         }
         self.conclude(context, call, &reading, &made, &settings, &mut session)
     }
 
     /// Whether a call with this verdict may run, at once or when a person agrees, so that concessions are made.
-    fn goes_on(&self, verdict: &Verdict, settings: &Settings) -> bool {
-        settings.mode() == Mode::Enforce && self.applied(verdict, settings) != VerdictKind::Deny
+    fn goes_on(&self, made: &Made, settings: &Settings) -> bool {
+        settings.mode() == Mode::Enforce && applied(made, settings) != VerdictKind::Deny
     }
 
     /// Records the decision and answers it.
@@ -267,7 +290,7 @@ impl Guard<'_> {
         let verdict = &made.verdict;
         let mut text = words::verdict_text(verdict, reading, &call.tool);
         made.tell(&mut text);
-        let applied = self.applied(verdict, settings);
+        let applied = applied(made, settings);
         let force = InForce {
             mode: mode_word(mode),
             applied: applied.word(),
@@ -302,54 +325,60 @@ impl Guard<'_> {
         })
     }
 
-    /// What is answered: the verdict; in observe mode everything passes except what the floor forbids. A question that
-    /// the person at the session may not answer is a denial until somebody who may has agreed.
-    fn applied(&self, verdict: &Verdict, settings: &Settings) -> VerdictKind {
-        let floor = verdict.kind() == VerdictKind::Deny && verdict.layer() == Layer::Floor;
-        if settings.mode() == Mode::Observe && !floor {
-            return VerdictKind::Allow;
-        }
-        if verdict.kind() == VerdictKind::Ask && !self.may_decide(verdict, settings) {
-            return VerdictKind::Deny;
-        }
-        verdict.kind()
-    }
-
-    fn may_decide(&self, verdict: &Verdict, settings: &Settings) -> bool {
-        let member = |group: &String| {
-            group == "developer"
-                || settings.config.members(group).iter().any(|m| m == "developer" || *m == self.person.login)
-        };
-        verdict.needs().approvals <= 1 && verdict.needs().approvers.iter().all(member)
-    }
-
     /// After a call that a person was asked about: it ran, so the person agreed in the agent's own question.
     fn settle(&self, context: &Context, call: &ToolCall) -> Result<(), GuardError> {
         let Some(pending) = Pending::take(self.roots, context, call)? else { return Ok(()) };
-        let record = self
-            .begin(Kind::APPROVAL_DECIDED, context)
-            .with("decision", "approve")
-            .with("channel", "the agent's own question")
-            .with("rule", pending.rule.as_str());
-        let record = match &call.call {
-            Some(id) => record.call(id.0.as_str()),
-            None => record,
-        };
-        self.note(&record, Durability::Durable)?;
+        let answered = self.dialog_answered(context, call)?;
+        if let Answered::There(id) = &answered {
+            let mut record = self
+                .begin(Kind::APPROVAL_DECIDED, context)
+                .with("decision", "approve")
+                .with("channel", "the agent's own question")
+                .with("rule", pending.rule.as_str());
+            if let Some(id) = id {
+                record = record.with("approval", id.to_string());
+            }
+            let record = match &call.call {
+                Some(id) => record.call(id.0.as_str()),
+                None => record,
+            };
+            self.note(&record, Durability::Durable)?;
+        }
         let mut session = Session::open(&self.roots.sessions(), &context.session.0)?;
         session.add(&pending.paths(), pending.own(), LOCK_WAIT)?;
         Ok(())
     }
 }
 
-/// The one place where a call is let through: it takes a verdict, which only policy can make, and the proof that the
-/// decision is in the ledger, which only the ledger can make.
+/// What is answered: the verdict, or what came of asking a person; in observe mode everything passes except what the
+/// floor forbids.
+fn applied(made: &Made, settings: &Settings) -> VerdictKind {
+    let verdict = &made.verdict;
+    let floor = verdict.kind() == VerdictKind::Deny && verdict.layer() == Layer::Floor;
+    if settings.mode() == Mode::Observe && !floor {
+        return VerdictKind::Allow;
+    }
+    match (&made.heard, verdict.kind()) {
+        (Some(heard), VerdictKind::Ask) => heard.applied(verdict),
+        // Nobody was asked.
+        (None, VerdictKind::Ask) => VerdictKind::Deny,
+        (_, kind) => kind,
+    }
+}
+
+/// The one place where a call is let through: it takes a verdict, which only policy can make, with the consent of a
+/// person where the verdict asks for it, which only approvals can make, and the proof that the decision is in the
+/// ledger, which only the ledger can make.
 fn let_through(made: &Made, recorded: Recorded, mode: Mode, text: String, notice: Option<String>) -> Answer {
-    debug_assert!(mode == Mode::Observe || made.verdict.kind() <= VerdictKind::Contain);
+    let consented = matches!(made.heard, Some(Heard::Agreed(_))) && made.verdict.kind() == VerdictKind::Ask;
     let _in_the_ledger: u64 = recorded.index();
     match mode {
         // What would have been said is for the record only: the agent's own rules go on as without Ambit.
         Mode::Observe => Answer::Pass { notice },
+        Mode::Enforce if made.verdict.kind() > VerdictKind::Contain && !consented => {
+            let reason = format!("{text}\nNobody who may has agreed to this, so nothing was run.");
+            Answer::Deny { reason, notice }
+        }
         Mode::Enforce if !made.kept_what_the_verdict_demands() => {
             let reason = format!("{text}\nAmbit could not do what this depends on, so nothing was run.");
             Answer::Deny { reason, notice }

@@ -3,11 +3,13 @@
 //! No daemon: one short process a call does all of this with files. Nothing here reads the environment, the clock or a
 //! terminal; they come in by argument.
 
+mod approve;
 mod concede;
 mod flow;
 mod machine;
 mod overlay;
 mod pending;
+mod question;
 mod rails;
 mod readers;
 mod rebuild;
@@ -19,6 +21,7 @@ mod ticket;
 mod withheld;
 mod words;
 
+pub use approve::Bell;
 pub use concede::{git_program, snapshots};
 pub use flow::{Guard, GuardError, Provenance, mode_word, provenance, workspace_of};
 pub use machine::{BUDGET, Machine};

@@ -44,6 +44,18 @@ pub fn render(event: &str, answer: &Answer) -> String {
                 out.insert("hookSpecificOutput".to_owned(), own);
             }
         }
+        "PermissionRequest" => {
+            // The agent's own question is on the screen: the first answer counts, and no answer leaves it there.
+            let decision = match answer {
+                Answer::Allow { .. } => Some(json!({"behavior": "allow"})),
+                Answer::Deny { reason, .. } => Some(json!({"behavior": "deny", "message": reason})),
+                Answer::Pass { .. } | Answer::Ask { .. } | Answer::Tell { .. } => None,
+            };
+            if let Some(decision) = decision {
+                let own = json!({"hookEventName": event, "decision": decision});
+                out.insert("hookSpecificOutput".to_owned(), own);
+            }
+        }
         "UserPromptSubmit" | "ConfigChange" => {
             if let Answer::Deny { reason, .. } = answer {
                 out.insert("decision".to_owned(), json!("block"));
