@@ -40,6 +40,8 @@ enum Command {
     Console(commands::console::Args),
     /// Give records to other systems: JSON lines, OCSF, CEF, Splunk's HEC, OpenTelemetry
     Export(commands::export::Args),
+    /// What waits for a person: list, show, approve, deny; grant authority for a task
+    Approvals(commands::approvals::Args),
     /// Check and test policies
     Policy(commands::policy::Args),
     /// Show what Ambit believes of a program
@@ -77,6 +79,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Undo(args) => commands::undo::run(&args),
         Command::Console(args) => commands::console::run(args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Approvals(args) => commands::approvals::run(args),
         Command::Policy(args) => commands::policy::run(args),
         Command::Programs(args) => commands::programs::run(args),
         Command::Run(args) => commands::run::run(args),

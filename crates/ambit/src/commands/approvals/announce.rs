@@ -40,7 +40,8 @@ pub(crate) fn run(id: &str, places: &[String]) -> Result<ExitCode> {
     };
     let now = Timestamp::now();
     let id: approvals::Id = id.parse()?;
-    let case = Store::open(&roots.state)?.get(id, now)?.with_context(|| format!("there is no request {id}"))?;
+    let case =
+        Store::open(&roots.state)?.get(id, now)?.with_context(|| format!("there is no request {id}"))?;
     let cwd = AbsPath::parse(&case.request.question.exact.cwd)?;
     let settings = Settings::load(&roots, &workspace_of(&cwd, roots.home.as_ref()))?;
     let told = tell(&case, &settings.config, now);

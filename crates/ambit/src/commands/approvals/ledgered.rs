@@ -8,8 +8,11 @@ use ledger::{Durability, Kind, Ledger, Options, Record};
 
 fn append(record: &Record) -> Result<()> {
     let roots = environment::roots()?;
-    let _recorded =
-        Ledger::open(&roots.state, Options::default())?.append(record, Durability::Durable, Timestamp::now())?;
+    let _recorded = Ledger::open(&roots.state, Options::default())?.append(
+        record,
+        Durability::Durable,
+        Timestamp::now(),
+    )?;
     Ok(())
 }
 

@@ -223,7 +223,12 @@ fn scope(case: &Case, lasting: Option<&str>, template: Option<String>, now: Time
     Ok(match template {
         None => Scope::Session { until },
         Some(pattern) => {
-            let effect = case.request.question.story.deciding.context("no single effect decided; a template has no place")?;
+            let effect = case
+                .request
+                .question
+                .story
+                .deciding
+                .context("no single effect decided; a template has no place")?;
             Scope::Template { effect, pattern, until }
         }
     })
@@ -248,7 +253,11 @@ fn finish(store: &Store, id: Id, decision: Decision) -> Result<ExitCode> {
         State::Consumed => format!("{id} is approved, and was used at once"),
         State::Pending => {
             let agreed: Vec<&str> = case.agreed.iter().map(String::as_str).collect();
-            format!("noted; {id} still waits: it needs {}, and has {}", case.request.question.quorum.words(), agreed.join(" and "))
+            format!(
+                "noted; {id} still waits: it needs {}, and has {}",
+                case.request.question.quorum.words(),
+                agreed.join(" and ")
+            )
         }
         State::Expired => format!("{id} is over"),
     });

@@ -80,7 +80,8 @@ const BEGINNINGS: &[&str] = &[
 ];
 
 /// Programs that hold terminals for whoever attaches, and can be started by anybody without one.
-const MULTIPLEXERS: &[&str] = &["tmux", "tmux: server", "tmux: client", "screen", "SCREEN", "zellij", "dtach", "abduco"];
+const MULTIPLEXERS: &[&str] =
+    &["tmux", "tmux: server", "tmux: client", "screen", "SCREEN", "zellij", "dtach", "abduco"];
 
 /// A process, as far as it matters here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,7 +157,10 @@ fn below_an_agent(processes: &dyn Processes, from: u32) -> Option<String> {
             return Some(format!("it runs below the agent `{}` (process {pid})", process.name));
         }
         if let Some(mark) = &process.mark {
-            return Some(format!("`{mark}` is set for process {pid}, `{}`: an agent started it", process.name));
+            return Some(format!(
+                "`{mark}` is set for process {pid}, `{}`: an agent started it",
+                process.name
+            ));
         }
     }
     None
@@ -210,7 +214,8 @@ fn driven(processes: &dyn Processes, me: u32, terminal: u64, depth: u8) -> Optio
 fn attended(processes: &dyn Processes, server: u32, inner: u64) -> bool {
     let clients = processes.all().into_iter().filter(|pid| *pid != server).filter_map(|pid| {
         let process = processes.get(pid)?;
-        (process.is(MULTIPLEXERS) && process.terminal != 0 && process.terminal != inner).then_some((pid, process))
+        (process.is(MULTIPLEXERS) && process.terminal != 0 && process.terminal != inner)
+            .then_some((pid, process))
     });
     let terminals: BTreeSet<(u64, u32)> = clients.map(|(pid, p)| (p.terminal, pid)).collect();
     !terminals.is_empty()
@@ -367,7 +372,11 @@ mod tests {
             // Straight away.
             (vec![(40, 22, 100, 71, "bash"), (41, 40, 100, 72, "ambit")], vec![], 41),
             // Through an interpreter's package name.
-            (vec![(40, 21, 100, 71, "node /x/@openai/codex/bin/codex.js"), (41, 40, 100, 72, "ambit")], vec![], 41),
+            (
+                vec![(40, 21, 100, 71, "node /x/@openai/codex/bin/codex.js"), (41, 40, 100, 72, "ambit")],
+                vec![],
+                41,
+            ),
             // In a terminal of its own making.
             (
                 vec![(40, 22, 0, 71, "script"), (41, 40, 102, 72, "bash"), (42, 41, 102, 73, "ambit")],
@@ -378,9 +387,17 @@ mod tests {
             (vec![(40, 22, 0, 71, "python3"), (41, 1, 102, 72, "ambit")], vec![(102, 40)], 41),
             // Cut off from the agent, with nothing left that tells.
             (vec![(40, 1, 0, 71, "script"), (41, 40, 102, 72, "ambit")], vec![(102, 40)], 41),
-            (vec![(39, 1, 0, 70, "sh"), (40, 39, 0, 71, "script"), (41, 40, 102, 72, "ambit")], vec![(102, 40)], 41),
+            (
+                vec![(39, 1, 0, 70, "sh"), (40, 39, 0, 71, "script"), (41, 40, 102, 72, "ambit")],
+                vec![(102, 40)],
+                41,
+            ),
             // A multiplexer that nobody is attached to.
-            (vec![(40, 1, 0, 71, "tmux:_server"), (41, 40, 102, 72, "bash"), (42, 41, 102, 73, "ambit")], vec![(102, 40)], 42),
+            (
+                vec![(40, 1, 0, 71, "tmux:_server"), (41, 40, 102, 72, "bash"), (42, 41, 102, 73, "ambit")],
+                vec![(102, 40)],
+                42,
+            ),
             // Attached from a terminal of the agent's making.
             (
                 vec![

@@ -40,8 +40,23 @@ pub(crate) fn row(case: &Case, now: Timestamp) {
         format!("{} ago", away(question.asked_at, now))
     };
     let room = width().saturating_sub(6 + 10 + 9 + 14).max(30);
-    line(format!("{begin}{}{risk}{} {}", paint(look(case.state), &state), fitted(&one_line(&question.story.title), room), left));
-    line(format!("      {}", paint(style::FAINT, &format!("{}  · needs {who} · {}", fit(&one_line(&question.story.text), room), question.story.rule))));
+    line(format!(
+        "{begin}{}{risk}{} {}",
+        paint(look(case.state), &state),
+        fitted(&one_line(&question.story.title), room),
+        left
+    ));
+    line(format!(
+        "      {}",
+        paint(
+            style::FAINT,
+            &format!(
+                "{}  · needs {who} · {}",
+                fit(&one_line(&question.story.text), room),
+                question.story.rule
+            )
+        )
+    ));
 }
 
 /// The command with hidden characters made visible, and the marked part's place in it.
@@ -72,7 +87,15 @@ pub(crate) fn facts(case: &Case, now: Timestamp) -> Vec<(&'static str, String)> 
     if let Some(instead) = &story.instead {
         facts.push(("safer", visible(instead)));
     }
-    facts.push(("in", format!("{} · session {} · {}", visible(&question.exact.cwd), visible(&question.exact.session), question.exact.agent)));
+    facts.push((
+        "in",
+        format!(
+            "{} · session {} · {}",
+            visible(&question.exact.cwd),
+            visible(&question.exact.session),
+            question.exact.agent
+        ),
+    ));
     let mut led = vec![format!("driven by {}", question.driver)];
     if let Some(prompt) = &story.prompt {
         led.push(format!("prompt {}", visible(prompt)));
@@ -109,8 +132,20 @@ pub(crate) fn facts(case: &Case, now: Timestamp) -> Vec<(&'static str, String)> 
         };
         let words = decision.words.as_ref().map(|w| format!(": {}", visible(w))).unwrap_or_default();
         let glass = if decision.break_glass { ", out of turn" } else { "" };
-        let scope = if decision.choice == Choice::Approve { format!(" ({})", decision.scope.word()) } else { String::new() };
-        facts.push(("decided", format!("{} {said}{scope}{glass} {} ago by {}{words}", decision.account, away(at, now), decision.channel)));
+        let scope = if decision.choice == Choice::Approve {
+            format!(" ({})", decision.scope.word())
+        } else {
+            String::new()
+        };
+        facts.push((
+            "decided",
+            format!(
+                "{} {said}{scope}{glass} {} ago by {}{words}",
+                decision.account,
+                away(at, now),
+                decision.channel
+            ),
+        ));
     }
     facts.push(match case.state {
         State::Pending => ("ends", format!("in {}, which is a denial", away(now, question.expires_at))),

@@ -23,7 +23,8 @@ const SETTLING: Duration = Duration::from_millis(700);
 /// Runs it until `q`.
 pub(crate) fn run(store: &Store) -> Result<ExitCode> {
     a_person_is_here()?;
-    let mut terminal = ratatui::try_init().context("this terminal cannot show the view; use `ambit approvals list`")?;
+    let mut terminal =
+        ratatui::try_init().context("this terminal cannot show the view; use `ambit approvals list`")?;
     let result = View::default().run(&mut terminal, store);
     ratatui::restore();
     result?;
@@ -149,7 +150,10 @@ impl View {
                     let words = Some(text.trim().to_owned()).filter(|t| !t.is_empty());
                     self.decision(Decision::deny(login, Channel::Terminal, words))
                 } else {
-                    self.decision(Decision { typed: Some(text), ..Decision::approve(login, Channel::Terminal) })
+                    self.decision(Decision {
+                        typed: Some(text),
+                        ..Decision::approve(login, Channel::Terminal)
+                    })
                 };
                 self.keys = Keys::Browse;
                 return act;
@@ -204,10 +208,16 @@ impl View {
             let risk = Span::styled(format!("{:<9}", question.risk.word()), risk_style(question.risk));
             let title = guard::shortened(&guard::visible(&question.story.title));
             ListItem::new(Line::from(vec![
-                Span::styled(format!("{:<6}", case.request.id.to_string()), Style::new().add_modifier(Modifier::BOLD)),
+                Span::styled(
+                    format!("{:<6}", case.request.id.to_string()),
+                    Style::new().add_modifier(Modifier::BOLD),
+                ),
                 risk,
                 Span::raw(format!("{title}  ")),
-                Span::styled(format!("{left} left, needs {}", question.quorum.words()), Style::new().fg(Color::DarkGray)),
+                Span::styled(
+                    format!("{left} left, needs {}", question.quorum.words()),
+                    Style::new().fg(Color::DarkGray),
+                ),
             ]))
         };
         let title = format!(" {} waiting ", self.cases.len());
@@ -220,7 +230,8 @@ impl View {
 
     fn draw_detail(&self, frame: &mut Frame<'_>, area: Rect, now: Timestamp) {
         let Some(case) = self.case() else {
-            let text = Paragraph::new("Nothing waits for a person.").block(Block::new().borders(Borders::ALL));
+            let text =
+                Paragraph::new("Nothing waits for a person.").block(Block::new().borders(Borders::ALL));
             frame.render_widget(text, area);
             return;
         };
@@ -347,7 +358,10 @@ mod tests {
         let two = ask(&store, "drop it", Risk::Critical);
         view.take(store.pending(Timestamp::now()).unwrap());
         let shown = screen(&view);
-        assert!(shown.contains("2 waiting") && shown.contains("\\u{202e}") && shown.contains("a-rule"), "{shown}");
+        assert!(
+            shown.contains("2 waiting") && shown.contains("\\u{202e}") && shown.contains("a-rule"),
+            "{shown}"
+        );
         // A key that was on its way before the request appeared.
         assert_eq!(press(&mut view, KeyCode::Char('y')), Act::Nothing);
         settled(&mut view);

@@ -1,0 +1,7 @@
+//! Consent from outside: the installed hook, the command line, and an agent that tries to consent to itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod channels;
+mod flow;
+mod tries;
+mod world;
