@@ -136,7 +136,10 @@ impl View {
         }
         for name in places::CACHES {
             let path = profile.home.join(name);
-            if let Some(real) = real(&path).filter(|r| r.as_std().is_dir() && *r == path) {
+            if !path.as_std().is_dir() {
+                continue;
+            }
+            if let Some(real) = real(&path).filter(|r| *r == path) {
                 push(&mut self.caches, real);
             }
         }
@@ -157,7 +160,10 @@ impl View {
             let path = profile.home.join(name);
             let Ok(meta) = fs::metadata(path.as_std()) else { continue };
             if profile.credentials.iter().any(|c| path.is_under(c)) {
-                self.show(&path);
+                // In something that may be written it is seen already.
+                if !profile.write.iter().any(|w| path.is_under(w)) {
+                    self.show(&path);
+                }
                 continue;
             }
             let text = decoy::text(path.as_str(), &profile.ask);

@@ -6,7 +6,7 @@ use super::guardian::Guardian;
 use super::launch::{self, Filters, Plan};
 use super::notify::{self, Address};
 use super::private::Private;
-use super::supervise::{Network, aside, hold, shell_status, tell_broken};
+use super::supervise::{Looks, Network, aside, hold, shell_status, tell_broken};
 use super::sys::{self, Answer, Question, Split};
 use super::walls::Rights;
 use super::wire::{self, Word};
@@ -17,7 +17,7 @@ use crate::error::{ContainError, Result};
 use crate::observer::{Denied, Event, Observer};
 use crate::profile::{Profile, Tier};
 use crate::view::View;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, WaitOptions, pidfd_getfd, pidfd_open};
@@ -29,8 +29,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How often memory is looked at where it is bounded.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// Rounds in which what is left of a command is ended; each finds the children of those of the round before.
 const ROUNDS: usize = 200;
 
@@ -99,6 +97,7 @@ pub(super) fn run(
     };
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     observer.observe(Event::End { status, millis });
+    sys::close_elsewhere(desk.guardian.take_watcher().into_iter());
     Ok(status)
 }
 
@@ -201,7 +200,7 @@ impl Desk {
     ) -> Result<Option<u8>> {
         let mut questions: Option<OwnedFd> = None;
         let mut begun = false;
-        let pause = profile.limits.memory_bytes.map(|_| LOOK);
+        let mut looks = Looks::new(profile);
         loop {
             let mut waits = vec![PollFd::new(&self.signals, PollFlags::IN)];
             for fd in [self.words.as_ref(), questions.as_ref(), self.guardian.watcher()] {
@@ -213,7 +212,7 @@ impl Desk {
             for socket in network.waiting() {
                 waits.push(PollFd::new(socket, PollFlags::IN));
             }
-            match poll(&mut waits, pause.as_ref()) {
+            match poll(&mut waits, looks.pause().as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(ContainError::setup("waiting", e)),
             }
@@ -245,7 +244,7 @@ impl Desk {
                     questions = None;
                 }
             }
-            if on(3) && self.guardian.is_broken() {
+            if looks.at_names(&mut self.guardian, on(3)) && self.guardian.is_broken() {
                 return Ok(None);
             }
             if ready.iter().skip(4).any(|r| !r.is_empty()) {

@@ -70,19 +70,6 @@ impl Guardian {
             }
             let copy = self.aside.join(format!("kept-{at}"));
             copy_all(path.as_std(), &copy).map_err(fail)?;
-            if let Some(watcher) = &self.watcher {
-                let events = inotify::WatchFlags::ATTRIB
-                    | inotify::WatchFlags::MODIFY
-                    | inotify::WatchFlags::CREATE
-                    | inotify::WatchFlags::MOVE
-                    | inotify::WatchFlags::DELETE
-                    | inotify::WatchFlags::MOVE_SELF
-                    | inotify::WatchFlags::DELETE_SELF;
-                for mark in &marks {
-                    // One that cannot be watched is looked at when the command ends.
-                    let _ = inotify::add_watch(watcher, joined(path.as_std(), &mark.path), events);
-                }
-            }
             self.kept.push(Kept { path: path.clone(), marks, copy });
         }
         Ok(self)
@@ -90,28 +77,48 @@ impl Guardian {
 
     /// Begins to watch. `aside` is the directory into which is put what is made.
     pub(super) fn begin(names: Vec<Watched>, aside: PathBuf) -> Self {
-        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-        let watcher = inotify::init(flags).ok();
-        let events = inotify::WatchFlags::CREATE
-            | inotify::WatchFlags::MOVED_TO
-            | inotify::WatchFlags::MOVED_FROM
-            | inotify::WatchFlags::DELETE
-            | inotify::WatchFlags::ONLYDIR;
-        if let Some(watcher) = &watcher {
-            let mut parents: Vec<AbsPath> = names.iter().filter_map(|w| w.path.parent()).collect();
-            parents.sort();
-            parents.dedup();
-            for parent in parents {
-                // One that cannot be watched is looked at when the command ends.
-                let _ = inotify::add_watch(watcher, parent.as_str(), events);
-            }
-        }
-        Self { watcher, names, kept: Vec::new(), pinned: Vec::new(), aside }
+        Self { watcher: None, names, kept: Vec::new(), pinned: Vec::new(), aside }
     }
 
-    /// Readable when something happened beside a name.
+    /// From now on [`Guardian::watcher`] tells of changes. Till then the caller looks every few milliseconds: to close a
+    /// watcher takes the kernel more than ten, which a command that is short should not wait for.
+    pub(super) fn arm(&mut self) {
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        let Ok(watcher) = inotify::init(flags) else { return };
+        let beside = inotify::WatchFlags::CREATE
+            | inotify::WatchFlags::MOVE
+            | inotify::WatchFlags::DELETE
+            | inotify::WatchFlags::ONLYDIR;
+        let mut parents: Vec<AbsPath> = self.names.iter().filter_map(|w| w.path.parent()).collect();
+        parents.sort();
+        parents.dedup();
+        for parent in parents {
+            // One that cannot be watched is looked at when the command ends.
+            let _ = inotify::add_watch(&watcher, parent.as_str(), beside);
+        }
+        let itself = inotify::WatchFlags::ATTRIB
+            | inotify::WatchFlags::MODIFY
+            | inotify::WatchFlags::CREATE
+            | inotify::WatchFlags::MOVE
+            | inotify::WatchFlags::DELETE
+            | inotify::WatchFlags::MOVE_SELF
+            | inotify::WatchFlags::DELETE_SELF;
+        for kept in &self.kept {
+            for mark in &kept.marks {
+                let _ = inotify::add_watch(&watcher, joined(kept.path.as_std(), &mark.path), itself);
+            }
+        }
+        self.watcher = Some(watcher);
+    }
+
+    /// Readable when something happened beside a name; `None` until armed.
     pub(super) fn watcher(&self) -> Option<&OwnedFd> {
         self.watcher.as_ref()
+    }
+
+    /// Gives the watcher away at the end.
+    pub(super) fn take_watcher(&mut self) -> Option<OwnedFd> {
+        self.watcher.take()
     }
 
     /// Whether some name is not as it was. Forgets what happened till now.
@@ -272,6 +279,8 @@ mod tests {
             Watched { path: p("w/.vscode"), link: None },
         ];
         let guardian = Guardian::begin(names, p("aside").as_std().to_owned());
+        let mut guardian = guardian;
+        guardian.arm();
         fs::write(p("w/other").as_std(), "x").unwrap();
         assert!(!guardian.is_broken() && guardian.mend().is_empty());
         fs::write(p("w/.mcp.json").as_std(), "evil").unwrap();

@@ -9,6 +9,7 @@ use crate::error::{ContainError, Result};
 use crate::profile::{Profile, Tier};
 use crate::view::View;
 use libc::sock_filter;
+use model::AbsPath;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
@@ -47,7 +48,7 @@ impl Filters {
 /// Tier A, in the first process of the new namespaces: builds the root, starts the command, waits. Never returns.
 pub(super) fn init(plan: &Plan<'_>, supervisor: &OwnedFd) -> ! {
     let status = match prepare(plan, supervisor) {
-        Ok(command) => wait_for(command, supervisor.as_fd()),
+        Ok(command) => wait_for(command, &decoys(plan.view), supervisor.as_fd()),
         Err(e) => {
             // The supervisor that does not hear it learns from the end of this process.
             let _ = wire::send(supervisor.as_fd(), &Word::Failed(e.into()), &[]);
@@ -64,12 +65,9 @@ fn prepare(plan: &Plan<'_>, supervisor: &OwnedFd) -> Result<Pid> {
         .map_err(|e| ContainError::setup("tying the launcher to its supervisor", e))?;
     let sockets = net::raise()?;
     rustix::system::sethostname(b"contained").map_err(|e| ContainError::setup("naming the host", e))?;
-    let entered = root::enter(plan.profile, plan.view, plan.caches)?;
-    let descriptors: Vec<BorrowedFd<'_>> =
-        sockets.iter().chain(&entered.decoys).map(rustix::fd::AsFd::as_fd).collect();
-    let word =
-        Word::Ready { watcher: entered.decoys.is_some(), watches: entered.watches, without: entered.without };
-    wire::send(supervisor.as_fd(), &word, &descriptors)?;
+    let without = root::enter(plan.profile, plan.view, plan.caches)?;
+    let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(rustix::fd::AsFd::as_fd).collect();
+    wire::send(supervisor.as_fd(), &Word::Ready { without }, &descriptors)?;
     // The command runs as the same user: it must not look into this process.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|e| ContainError::setup("closing the launcher's memory", e))?;
@@ -150,14 +148,22 @@ fn refuse_directories() -> Result<()> {
     Ok(())
 }
 
+/// The decoys of a root, with the numbers that they have among what is made.
+fn decoys(view: &View) -> Vec<(AbsPath, u32)> {
+    let numbered = (0_u32..).zip(&view.made);
+    numbered.filter(|(_, m)| m.decoy).map(|(at, m)| (m.path.clone(), at)).collect()
+}
+
 /// Init: takes in whatever ends, hands signals on, and ends with the command; the kernel then ends all the rest.
-fn wait_for(command: Pid, supervisor: BorrowedFd<'_>) -> i32 {
+fn wait_for(command: Pid, decoys: &[(AbsPath, u32)], supervisor: BorrowedFd<'_>) -> i32 {
     let Ok(children) = sys::hold_signals(&[libc::SIGCHLD]) else { return 1 };
     loop {
         // Before the first wait: the command may have ended while signals were not yet held.
         while let Ok(Some((pid, status))) = rustix::process::waitpid(None, WaitOptions::NOHANG) {
             if pid == command {
-                let word = Word::Ended { status: status.exit_status(), signal: status.terminating_signal() };
+                let opened = root::opened(decoys);
+                let word =
+                    Word::Ended { status: status.exit_status(), signal: status.terminating_signal(), opened };
                 let _ = wire::send(supervisor, &word, &[]);
                 return 0;
             }
@@ -176,6 +182,13 @@ fn wait_for(command: Pid, supervisor: BorrowedFd<'_>) -> i32 {
             match wire::receive(supervisor) {
                 Ok(Some((Word::Signal(number), _))) => {
                     let _ = sys::signal(command, number);
+                }
+                Ok(Some((Word::Watch, _))) => {
+                    // Without a watcher the end of the command tells.
+                    if let Ok((watcher, watches)) = root::watch(decoys) {
+                        let word = Word::Watching { watches, opened: root::opened(decoys) };
+                        let _ = wire::send(supervisor, &word, &[watcher.as_fd()]);
+                    }
                 }
                 Ok(Some(_)) => {}
                 // The supervisor has gone: everything here ends with this process.

@@ -10,6 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, inotify, mkdirat, openat, openat2, symlinkat, unlinkat,
 };
+use rustix::fs::{Timespec, Timestamps};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
@@ -33,17 +34,6 @@ const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 const PROC_MACHINE: &[&str] =
     &["sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger", "mtrr", "latency_stats"];
 
-/// What the new root came with.
-#[derive(Debug)]
-pub(super) struct Entered {
-    /// Tells when a decoy is opened.
-    pub(super) decoys: Option<OwnedFd>,
-    /// Which decoy a watch's number stands for.
-    pub(super) watches: Vec<(i32, u32)>,
-    /// What could not be had.
-    pub(super) without: Vec<String>,
-}
-
 /// Something to be laid into the root.
 struct Lay {
     target: AbsPath,
@@ -62,7 +52,8 @@ fn fail<E: Into<std::io::Error>>(what: &str, path: &str) -> impl FnOnce(E) -> Co
 
 /// Puts the root together and makes it this process's own. The process must be alone in new user, mount and process
 /// namespaces.
-pub(super) fn enter(profile: &Profile, view: &View, caches: &[Cache]) -> Result<Entered> {
+/// The answer tells what could not be had.
+pub(super) fn enter(profile: &Profile, view: &View, caches: &[Cache]) -> Result<Vec<String>> {
     let mut without = Vec::new();
     // Nothing that is mounted here may reach the machine's own tree.
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
@@ -95,14 +86,13 @@ pub(super) fn enter(profile: &Profile, view: &View, caches: &[Cache]) -> Result<
     site.kernel()?;
     bound_processes(profile.limits.processes);
     site.settle()?;
-    let (decoys, watches) = watch(view);
     rustix::process::chdir(profile.cwd.as_str()).map_err(|e| match e {
         Errno::NOENT => {
             ContainError::Outside { cwd: profile.cwd.to_string(), project: profile.project.to_string() }
         }
         other => ContainError::setup(format!("changing into `{}`", profile.cwd), other),
     })?;
-    Ok(Entered { decoys, watches, without })
+    Ok(without)
 }
 
 /// Takes hold of all that will be laid in, while the machine's own tree is still in place.
@@ -247,7 +237,11 @@ impl Site {
             let written = rustix::io::write(&file, rest).map_err(fail("writing", path.as_str()))?;
             rest = rest.get(written..).unwrap_or_default();
         }
-        Ok(())
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let now = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        // By this [`opened`] knows what was read.
+        rustix::fs::futimens(&file, &Timestamps { last_access: zero, last_modification: now })
+            .map_err(fail("setting the time of", path.as_str()))
     }
 
     /// Lays a cache at its place: what the machine has beneath, what the command adds above.
@@ -293,13 +287,26 @@ impl Site {
                 other => other,
             };
         }
+        let mode = if made.decoy { mode } else { 0o444 };
         let apart = AbsPath::root().join(&format!("run/.withheld/{at}"));
         match made.covers {
-            Covers::Directory => self.file(&apart.join(crate::decoy::IN_DIRECTORY), &made.text, mode)?,
+            Covers::Directory => {
+                self.file(&apart.join(crate::decoy::IN_DIRECTORY), &made.text, mode)?;
+                let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+                let times = Timestamps { last_access: zero, last_modification: zero };
+                let parent = self.parent(&apart)?;
+                let name = apart.name().unwrap_or_default();
+                rustix::fs::utimensat(&parent, name, &times, AtFlags::empty())
+                    .and_then(|()| {
+                        rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(0o555), AtFlags::empty())
+                    })
+                    .map_err(fail("closing", made.path.as_str()))?;
+            }
             _ => self.file(&apart, &made.text, mode)?,
         }
         let inside = AbsPath::root().join(SITE).join(apart.as_str().trim_start_matches('/'));
-        let tree = take(&inside, RDONLY | NOSUID | NODEV).map_err(fail("taking", made.path.as_str()))?;
+        // Not read-only: there the time of access would not be set. Its mode keeps it from being written.
+        let tree = take(&inside, NOSUID | NODEV).map_err(fail("taking", made.path.as_str()))?;
         let relative = made.path.as_str().trim_start_matches('/');
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -366,17 +373,22 @@ fn bound_processes(most: u32) {
     }
 }
 
-/// Watches every decoy. Without watches the decoys withhold all the same.
-fn watch(view: &View) -> (Option<OwnedFd>, Vec<(i32, u32)>) {
-    let Ok(watcher) = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK) else {
-        return (None, Vec::new());
-    };
-    let mut watches = Vec::new();
-    for (at, made) in view.made.iter().enumerate().filter(|(_, m)| m.decoy) {
-        let number = inotify::add_watch(&watcher, made.path.as_str(), inotify::WatchFlags::OPEN);
-        if let (Ok(number), Ok(at)) = (number, u32::try_from(at)) {
-            watches.push((number, at));
-        }
-    }
-    (Some(watcher), watches)
+/// The decoys that were opened: whoever reads one sets its time of access, which is zero at first. `decoys` are paths in
+/// this process's root with their numbers.
+pub(super) fn opened(decoys: &[(AbsPath, u32)]) -> Vec<u32> {
+    let touched = |path: &AbsPath| rustix::fs::lstat(path.as_str()).is_ok_and(|s| s.st_atime != 0);
+    decoys.iter().filter(|(path, _)| touched(path)).map(|(_, at)| *at).collect()
+}
+
+/// Watches decoys: a descriptor that tells when one is opened, and which number of its stands for which decoy.
+pub(super) fn watch(decoys: &[(AbsPath, u32)]) -> std::io::Result<(OwnedFd, Vec<(i32, u32)>)> {
+    let watcher = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    let watches = decoys
+        .iter()
+        .filter_map(|(path, at)| {
+            let number = inotify::add_watch(&watcher, path.as_str(), inotify::WatchFlags::OPEN).ok()?;
+            Some((number, *at))
+        })
+        .collect();
+    Ok((watcher, watches))
 }

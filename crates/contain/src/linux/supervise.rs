@@ -21,14 +21,51 @@ use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Signals that are handed on to the command, beside `SIGCHLD`, which tells of the launcher's end.
 const HANDED_ON: &[libc::c_int] =
     &[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
 /// How often memory is looked at where it is bounded.
-const MEMORY_LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const MEMORY_LOOK: Duration = Duration::from_millis(200);
+/// How often protected names are looked at until they are watched, and when they are.
+const NAMES_LOOK: Duration = Duration::from_millis(5);
+const NAMES_WATCHED: Duration = Duration::from_millis(150);
+
+/// When the supervisor looks at what nothing tells it of.
+pub(super) struct Looks {
+    begun: Instant,
+    memory: bool,
+    armed: bool,
+}
+
+impl Looks {
+    pub(super) fn new(profile: &Profile) -> Self {
+        Self { begun: Instant::now(), memory: profile.limits.memory_bytes.is_some(), armed: false }
+    }
+
+    /// How long to wait for anything else.
+    pub(super) fn pause(&self) -> Option<Timespec> {
+        let pause = match (self.armed, self.memory) {
+            (false, _) => NAMES_LOOK,
+            (true, true) => MEMORY_LOOK,
+            (true, false) => return None,
+        };
+        Timespec::try_from(pause).ok()
+    }
+
+    /// Whether protected names are to be looked at; arms the guardian when it is time. `told` says that its watcher told.
+    pub(super) fn at_names(&mut self, guardian: &mut Guardian, told: bool) -> bool {
+        let look = told || !self.armed;
+        if !self.armed && self.begun.elapsed() >= NAMES_WATCHED {
+            guardian.arm();
+            // Even if it could not be: the end of the command looks again.
+            self.armed = true;
+        }
+        look
+    }
+}
 
 /// Runs a command in bounds and waits for it.
 pub(crate) fn run(
@@ -105,15 +142,19 @@ struct Run {
     guardian: Guardian,
     /// The lock on the caches' upper layers is held as long as this lives.
     caches: caches::Caches,
-    ready: Ready,
+    sockets: Vec<OwnedFd>,
+    without: Vec<String>,
+    decoys: Decoys,
 }
 
-#[derive(Debug)]
-struct Ready {
-    sockets: Vec<OwnedFd>,
+/// What is known of decoys.
+#[derive(Debug, Default)]
+struct Decoys {
     watcher: Option<OwnedFd>,
+    /// Numbers of watches and which decoys they stand for.
     watches: Vec<(i32, u32)>,
-    without: Vec<String>,
+    /// Those that were told of before the watch began or by it.
+    told: Vec<u32>,
 }
 
 fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Result<Run> {
@@ -145,10 +186,9 @@ fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Re
         };
     drop(theirs);
     match wire::receive(&words) {
-        Ok(Some((Word::Ready { watcher, watches, without }, mut descriptors))) => {
-            let watcher = if watcher { descriptors.pop() } else { None };
-            let ready = Ready { sockets: descriptors, watcher, watches, without };
-            Ok(Run { launcher, words, signals, guardian, caches, ready })
+        Ok(Some((Word::Ready { without }, sockets))) => {
+            let decoys = Decoys::default();
+            Ok(Run { launcher, words, signals, guardian, caches, sockets, without, decoys })
         }
         other => {
             let _ = sys::signal(launcher, libc::SIGKILL);
@@ -219,14 +259,14 @@ impl Run {
         observer: &Arc<dyn Observer>,
         begun: Instant,
     ) -> Result<u8> {
-        let without = std::mem::take(&mut self.ready.without);
-        let mut network = Network::new(std::mem::take(&mut self.ready.sockets), rules, observer);
+        let without = std::mem::take(&mut self.without);
+        let mut network = Network::new(std::mem::take(&mut self.sockets), rules, observer);
         let outcome = self.attend(profile, view, command, &mut network, observer, without);
         // Whatever happened, no process of the command is left after this.
         let _ = sys::signal(self.launcher, libc::SIGKILL);
         reap(self.launcher);
         network.stop();
-        self.tell_decoys(view, observer);
+        self.decoys.hear(view, observer.as_ref());
         let broken = tell_broken(&self.guardian, observer.as_ref());
         drop(self.caches);
         let status = match outcome? {
@@ -236,11 +276,12 @@ impl Run {
         };
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         observer.observe(Event::End { status, millis });
+        sys::close_elsewhere(self.guardian.take_watcher().into_iter().chain(self.decoys.watcher));
         Ok(status)
     }
 
     fn attend(
-        &self,
+        &mut self,
         profile: &Profile,
         view: &View,
         command: &[OsString],
@@ -250,12 +291,12 @@ impl Run {
     ) -> Result<End> {
         let mut start = Some(Event::Start { tier: Tier::A, without });
         let mut questions: Option<OwnedFd> = None;
-        let pause = profile.limits.memory_bytes.map(|_| MEMORY_LOOK);
+        let mut looks = Looks::new(profile);
         loop {
             let mut waits =
                 vec![PollFd::new(&self.words, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
             let fixed = waits.len();
-            let optional = [questions.as_ref(), self.guardian.watcher(), self.ready.watcher.as_ref()];
+            let optional = [questions.as_ref(), self.guardian.watcher(), self.decoys.watcher.as_ref()];
             // A place that is empty waits for what is never there, so that places keep their numbers.
             for fd in optional {
                 waits.push(match fd {
@@ -266,7 +307,7 @@ impl Run {
             for socket in network.waiting() {
                 waits.push(PollFd::new(socket, PollFlags::IN));
             }
-            match poll(&mut waits, pause.as_ref()) {
+            match poll(&mut waits, looks.pause().as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(ContainError::setup("waiting", e)),
             }
@@ -292,11 +333,15 @@ impl Run {
                     questions = None;
                 }
             }
-            if on(fixed + 1) && self.guardian.is_broken() {
+            let was_armed = looks.armed;
+            if looks.at_names(&mut self.guardian, on(fixed + 1)) && self.guardian.is_broken() {
                 return Ok(End::Stopped);
             }
+            if looks.armed && !was_armed {
+                wire::send(self.words.as_fd(), &Word::Watch, &[])?;
+            }
             if on(fixed + 2) {
-                self.tell_decoys(view, observer);
+                self.decoys.hear(view, observer.as_ref());
             }
             if ready.iter().skip(fixed + 3).any(|r| !r.is_empty()) {
                 network.serve()?;
@@ -313,7 +358,13 @@ impl Run {
                 match wire::receive(&self.words)? {
                     Some((Word::Asking { .. }, mut descriptors)) => questions = descriptors.pop(),
                     Some((Word::Failed(failure), _)) => return Err(failure.into()),
-                    Some((Word::Ended { status, signal }, _)) => {
+                    Some((Word::Watching { watches, opened }, mut descriptors)) => {
+                        self.decoys.watcher = descriptors.pop();
+                        self.decoys.watches = watches;
+                        self.decoys.tell(&opened, view, observer.as_ref());
+                    }
+                    Some((Word::Ended { status, signal, opened }, _)) => {
+                        self.decoys.tell(&opened, view, observer.as_ref());
                         return Ok(End::Status(shell_status(status, signal)));
                     }
                     Some(_) => {}
@@ -329,26 +380,34 @@ impl Run {
             }
         }
     }
+}
 
-    /// Tells of the decoys that were opened since the last time.
-    fn tell_decoys(&self, view: &View, observer: &Arc<dyn Observer>) {
-        let Some(watcher) = &self.ready.watcher else { return };
-        let mut space = [MaybeUninit::uninit(); 4096];
-        let mut reader = inotify::Reader::new(watcher, &mut space);
-        let mut told: Vec<i32> = Vec::new();
-        while let Ok(event) = reader.next() {
-            let number = event.wd();
-            // The end of the private files also ends their watches, and tells so.
-            if !event.events().contains(inotify::ReadFlags::OPEN) {
+impl Decoys {
+    /// Hears of the decoys that were opened since the last time.
+    fn hear(&mut self, view: &View, observer: &dyn Observer) {
+        let mut opened = Vec::new();
+        if let Some(watcher) = &self.watcher {
+            let mut space = [MaybeUninit::uninit(); 4096];
+            let mut reader = inotify::Reader::new(watcher, &mut space);
+            while let Ok(event) = reader.next() {
+                // The end of the private files also ends their watches, and tells so.
+                if event.events().contains(inotify::ReadFlags::OPEN) {
+                    let number = event.wd();
+                    opened.extend(self.watches.iter().find(|(n, _)| *n == number).map(|(_, at)| *at));
+                }
+            }
+        }
+        self.tell(&opened, view, observer);
+    }
+
+    /// Tells of decoys, of each once.
+    fn tell(&mut self, opened: &[u32], view: &View, observer: &dyn Observer) {
+        for at in opened {
+            if self.told.contains(at) {
                 continue;
             }
-            if told.contains(&number) {
-                continue;
-            }
-            told.push(number);
-            let made = self.ready.watches.iter().find(|(n, _)| *n == number);
-            let made = made.and_then(|(_, at)| view.made.get(usize::try_from(*at).ok()?));
-            if let Some(made) = made {
+            self.told.push(*at);
+            if let Some(made) = usize::try_from(*at).ok().and_then(|at| view.made.get(at)) {
                 let target = made.path.to_string();
                 observer.observe(Event::Denied { why: Denied::Credential, pid: None, target });
             }

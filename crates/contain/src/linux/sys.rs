@@ -46,6 +46,29 @@ pub(super) fn fork() -> io::Result<Split> {
     split(c_long::from(answer))
 }
 
+/// Closes descriptors without waiting for it: of a watcher the kernel takes more than ten milliseconds to forget, which a
+/// process that only lives for that waits for instead.
+pub(super) fn close_elsewhere(descriptors: impl Iterator<Item = OwnedFd>) {
+    let all: Vec<OwnedFd> = descriptors.collect();
+    if all.is_empty() {
+        return;
+    }
+    // The child calls nothing that another thread could hold a lock of. Where it cannot be made, this process waits.
+    if let Ok(Split::Child) = fork() {
+        // Standard output first of all: somebody may wait for its end.
+        for fd in 0..3 {
+            #[expect(unsafe_code, reason = "`close` of descriptors that nobody owns has no safe wrapper")]
+            // SAFETY: this process ends at once and uses none of them.
+            unsafe {
+                libc::close(fd)
+            };
+        }
+        // The parent's copies are closed first, so that this one is the last and waits.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        exit_now(0)
+    }
+}
+
 /// Ends this process at once, without running anything that the parent's copy also would.
 pub(super) fn exit_now(status: c_int) -> ! {
     #[expect(unsafe_code, reason = "`_exit` has no safe wrapper")]

@@ -18,14 +18,19 @@ pub(super) const DESCRIPTORS: usize = 16;
 /// One message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
-    /// The root stands. With it travel the sockets, then the watcher of decoys if `watcher`.
+    /// The root stands. With it travel the sockets.
     Ready {
-        /// Whether the last descriptor is a watcher.
-        watcher: bool,
-        /// Numbers of watches and which decoys they stand for.
-        watches: Vec<(i32, u32)>,
         /// What could not be had.
         without: Vec<String>,
+    },
+    /// From the supervisor: watch the decoys.
+    Watch,
+    /// The decoys are watched. With it travels the watcher.
+    Watching {
+        /// Numbers of watches and which decoys they stand for.
+        watches: Vec<(i32, u32)>,
+        /// Decoys that were opened before.
+        opened: Vec<u32>,
     },
     /// The filter stands; the command begins when the supervisor answers its first question. With it travels the
     /// descriptor of the questions; in tier B its number, because the sender cannot send it.
@@ -41,6 +46,8 @@ pub(super) enum Word {
         status: Option<i32>,
         /// The signal.
         signal: Option<i32>,
+        /// Decoys that were opened.
+        opened: Vec<u32>,
     },
     /// From the supervisor: a signal for the command.
     Signal(i32),
@@ -139,10 +146,10 @@ mod tests {
     #[test]
     fn words_and_descriptors_travel() {
         let (here, there) = pair().unwrap();
-        let word = Word::Ready { watcher: true, watches: vec![(1, 2)], without: vec!["x".into()] };
+        let word = Word::Watching { watches: vec![(1, 2)], opened: vec![3] };
         send(here.as_fd(), &word, &[there.as_fd()]).unwrap();
         let (got, descriptors) = receive(&there).unwrap().unwrap();
-        assert!(matches!(got, Word::Ready { watcher: true, watches, .. } if watches == [(1, 2)]));
+        assert!(matches!(got, Word::Watching { watches, .. } if watches == [(1, 2)]));
         assert_eq!(descriptors.len(), 1);
         drop((here, descriptors));
         assert!(receive(&there).unwrap().is_none());
