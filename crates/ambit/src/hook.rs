@@ -123,7 +123,7 @@ fn answer(arguments: &[String]) -> Result<String, String> {
         project: environment::path_variable(environment::CLAUDE_PROJECT_DIR),
         attended: environment::variable(environment::CLAUDE_CODE_SESSION_ATTENDED).as_deref() == Some("1"),
         person: environment::person(),
-        sandbox: &|| false,
+        sandbox: &|| crate::sandbox::holds(&roots),
         bell: Some(&Telling(arguments)),
         variables: &environment::variable,
         now: Timestamp::now(),

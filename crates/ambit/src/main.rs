@@ -9,6 +9,7 @@ mod environment;
 mod hook;
 mod installed;
 mod output;
+mod sandbox;
 
 use std::process::ExitCode;
 

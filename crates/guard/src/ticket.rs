@@ -145,6 +145,12 @@ impl Ticket {
         Ok(ticket)
     }
 
+    /// Whether the command may change the shell's directory, so that the agent's shell must follow.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        moves(&self.command)
+    }
+
     /// Notes the directory in which the contained command ended.
     ///
     /// # Errors
@@ -201,7 +207,7 @@ pub(crate) fn rewritten(program: &AbsPath, ticket: &Ticket) -> String {
     let program = quoted(program.as_str());
     let (id, command) = (&ticket.id, quoted(&ticket.command));
     let mut text = format!("{program} run --call {id} -- {command}");
-    if moves(&ticket.command) {
+    if ticket.moves() {
         text.push_str(&format!(" && cd -- \"$({program} run --left {id})\""));
     }
     text
