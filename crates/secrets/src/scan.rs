@@ -9,7 +9,7 @@ use crate::http;
 use crate::known::Known;
 use crate::pem;
 use crate::rules::Rules;
-use crate::table::{Entry, detector, entries, may_begin};
+use crate::table::{Entry, detector, entries, key_at, may_begin};
 use crate::text::{FILL, part, without_escapes};
 use crate::tokens::token;
 use crate::trigram;
@@ -147,14 +147,27 @@ impl Scanner {
     fn pass(&self, text: &[u8], found: &mut Vec<Finding>) {
         let mut state =
             State { scanner: self, text, found, name_ends: 0, value_ends: 0, inside: 0, token_ends: 0 };
-        let mut key = 0_u32;
-        for (end, byte) in text.iter().enumerate() {
-            key = trigram::push(key, *byte);
-            if may_begin(key) {
-                state.look(key, end);
+        // Six places at a time: most hold nothing, which one branch tells.
+        let mut from = 0;
+        while let Some(bytes) = text.get(from..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_le_bytes(*bytes);
+            let hits = (0..6).fold(0, |hits, at| hits | u64::from(may_begin(key_at(word, at))) << at);
+            if hits != 0 {
+                for at in (0..6).filter(|at| (hits >> at) & 1 == 1) {
+                    state.look(key_at(word, at), from + at);
+                }
             }
-            if (*byte == b'\n' || *byte == FILL) && parts_a_word(text, end) {
-                state.across(end);
+            from += 6;
+        }
+        for (at, bytes) in part(text, from, text.len()).windows(3).enumerate() {
+            let key = bytes.iter().fold(0, |key, byte| trigram::push(key, *byte));
+            if may_begin(key) {
+                state.look(key, from + at);
+            }
+        }
+        for place in memchr::memchr2_iter(b'\n', FILL, text) {
+            if parts_a_word(text, place) {
+                state.across(place);
             }
         }
     }
@@ -185,10 +198,9 @@ struct State<'a> {
 }
 
 impl State<'_> {
-    /// Looks closer at the place whose third byte is at `end`.
+    /// Looks closer at a place.
     #[cold]
-    fn look(&mut self, key: u32, end: usize) {
-        let Some(place) = end.checked_sub(2) else { return };
+    fn look(&mut self, key: u32, place: usize) {
         for entry in entries(key) {
             match entry {
                 Entry::Token(number, prefix) => self.token(place, *number, *prefix),

@@ -15,6 +15,17 @@ pub(crate) enum Entry {
     Hook(&'static str, Hook),
 }
 
+/// [`trigram::push`]'s folding of three bytes at once.
+const FOLDS: u32 = 0x0020_2020;
+
+/// The key of the three bytes that begin at one of the first six of eight.
+#[inline]
+pub(crate) fn key_at(word: u64, place: usize) -> u32 {
+    let bytes = (word >> (8 * place)) & 0x00FF_FFFF;
+    // Three bytes are left.
+    u32::try_from(bytes).unwrap_or(0) | FOLDS
+}
+
 /// Whether something may begin with this key.
 #[inline]
 pub(crate) fn may_begin(key: u32) -> bool {

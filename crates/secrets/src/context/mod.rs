@@ -16,6 +16,9 @@ use name::{Name, Strength, bounds, name};
 use separator::{Bond, Quote, Start, start};
 use value::{end, is_expression, is_filler, is_plain, is_reference, is_weak};
 
+/// The shortest value that is taken for a secret, in bytes.
+const SHORTEST: usize = 6;
+
 /// What a look at a word of a name told.
 #[derive(Debug)]
 pub(crate) struct Look {
@@ -37,6 +40,15 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
     let Some(start) = start(text, from, name_ends) else {
         return none(name_ends);
     };
+    let Some(to) = end(text, start) else {
+        return none(name_ends);
+    };
+    // Too short, or a call: seen sooner than what the name means. A scheme may be before a header's credential.
+    let first = part(text, start.place, to);
+    let code = start.quote == Quote::None && !matches!(start.bond, Bond::Line | Bond::Option);
+    if first.len() < SHORTEST && at(text, to) != Some(b' ') || code && first.contains(&b'(') {
+        return none(name_ends);
+    }
     let Some(name) = name(text, from, name_ends) else {
         return none(name_ends);
     };
@@ -44,9 +56,6 @@ pub(crate) fn look(text: &[u8], place: usize, length: usize, surroundings: Surro
         let to = line_end(text, start.place);
         return Look { findings: cookies(text, start.place, to), name_ends: to, value_ends: 0 };
     }
-    let Some(to) = end(text, start) else {
-        return none(name_ends);
-    };
     let value_ends = if start.quote == Quote::None { to } else { 0 };
     let mut from = start.place;
     let whole = part(text, from, to);
@@ -147,7 +156,7 @@ fn judge(
     surroundings: Surroundings,
 ) -> Option<(&'static str, Certainty)> {
     let quoted = quote != Quote::None;
-    if value.len() < 6
+    if value.len() < SHORTEST
         || is_reference(value)
         || is_plain(value)
         || is_weak(value)

@@ -15,10 +15,6 @@ pub(crate) enum Strength {
 /// A name in a text, read.
 #[derive(Debug)]
 pub(crate) struct Name {
-    /// Where it begins.
-    pub(crate) from: usize,
-    /// Where it ends.
-    pub(crate) to: usize,
     /// In small letters with `_` between its words, and those of the words before it on the line that belong to it.
     pub(crate) words: String,
     pub(crate) strength: Strength,
@@ -383,10 +379,10 @@ pub(crate) fn name(text: &[u8], from: usize, to: usize) -> Option<Name> {
         } else {
             Strength::Strong
         };
-        return Some(Name { from, to, words, strength, kind, chosen: *chosen });
+        return Some(Name { words, strength, kind, chosen: *chosen });
     }
     let (_, kind) = WEAK.iter().find(|(part, _)| words.contains(part))?;
-    Some(Name { from, to, words, strength: Strength::Weak, kind, chosen: false })
+    Some(Name { words, strength: Strength::Weak, kind, chosen: false })
 }
 
 /// Writes a name in small letters, with `_` at every border of words.

@@ -228,7 +228,7 @@ fn annotation(text: &[u8], place: usize) -> Option<usize> {
     });
     let word = kind.iter().any(u8::is_ascii_alphabetic);
     let digits = kind.iter().filter(|b| b.is_ascii_digit()).count();
-    (plain && word && digits < 3 && kind.ends_with(b" ") && at(room, equals + 1) != Some(b'='))
+    (plain && word && digits < 6 && kind.ends_with(b" ") && at(room, equals + 1) != Some(b'='))
         .then_some(place + equals + 1)
 }
 

@@ -390,7 +390,8 @@ pub(crate) fn is_plain(value: &[u8]) -> bool {
     {
         return true;
     }
-    // A number of a program: `0xC004_C4AC_u32`, `65536i32`.
+    // A number of a program: `0xC004_C4AC_u32`, `-65536i32`.
+    let value = value.strip_prefix(b"-").unwrap_or(value);
     let number = value.strip_prefix(b"0x").map_or_else(
         || value.iter().take_while(|b| b.is_ascii_digit()).count(),
         |rest| 2 + rest.iter().take_while(|b| b.is_ascii_hexdigit() || **b == b'_').count(),
