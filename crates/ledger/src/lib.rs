@@ -10,6 +10,7 @@
 //! Everything comes in by argument: the directory and the time. Nothing here reads the environment or the clock; a
 //! monotonic clock is used only to give up waiting for a lock.
 
+mod bulk;
 mod error;
 mod files;
 mod frame;
@@ -29,6 +30,7 @@ pub mod tree;
 mod verify;
 mod walk;
 
+pub use bulk::{ForwardSealed, WithSealed};
 pub use error::{LedgerError, Result};
 pub use note::{Checkpoint, PublicKey, SignedCheckpoint};
 pub use proof::{Disclosure, Proof, Proven, verify_proof};

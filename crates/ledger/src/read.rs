@@ -194,6 +194,12 @@ impl Reader {
         sidecar::values(&self.paths, entry.segment, mark.side, entry.index, &record.sealed)
     }
 
+    /// The sealed values of a record's segment, from some place at or before its own on.
+    pub(crate) fn values_from(&self, entry: &Entry) -> Result<sidecar::Slots> {
+        let (_, mark) = self.mark(entry.segment, entry.index)?;
+        sidecar::Slots::open(&self.paths, entry.segment, mark.side)
+    }
+
     /// Where the sealed values of a record lie.
     pub(crate) fn slots(&self, entry: &Entry) -> Result<Vec<Slot>> {
         let (_, mark) = self.mark(entry.segment, entry.index)?;

@@ -1,5 +1,6 @@
 //! `ambit console`: the ledger as pages, in a browser of this machine.
 
+use super::approvals::origin::{Proc, refusal};
 use super::doctor::examined;
 use crate::environment;
 use crate::output::{complain, line, style};
@@ -95,8 +96,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 /// Why nothing can be decided by a console started here; `None` if a person is at this terminal.
 fn nobody_here() -> Option<String> {
-    (!std::io::stdin().is_terminal())
-        .then(|| "nobody types here: start it in a terminal of your own to decide by it".to_owned())
+    refusal(&Proc, std::process::id(), std::io::stdin().is_terminal())
 }
 
 /// Prints a link for each person and gives back the first.

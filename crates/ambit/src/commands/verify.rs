@@ -281,12 +281,43 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// What a file with proofs holds: one proof, or the bundle that the console gives.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Proofs {
+    Bundle { proofs: Vec<Proof> },
+    One(Box<Proof>),
+}
+
+/// Checks a proof, or each of a bundle. The answer is no if one does not hold.
 fn check_proof(file: &Path, key: Option<&PublicKey>, as_json: bool) -> Result<ExitCode> {
     let text = fs_err::read_to_string(file)?;
-    let proof: Proof = serde_json::from_str(&text).with_context(|| {
-        format!("`{}` holds no proof; `ambit verify --proof INDEX` writes one", file.display())
+    let proofs: Proofs = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "`{}` holds no proof; `ambit verify --proof INDEX` writes one, and the console gives bundles of them",
+            file.display()
+        )
     })?;
-    let proven = match verify_proof(&proof, key) {
+    let proofs = match proofs {
+        Proofs::Bundle { proofs } => proofs,
+        Proofs::One(proof) => vec![*proof],
+    };
+    if proofs.is_empty() {
+        bail!("`{}` is a bundle without a proof, which proves nothing", file.display());
+    }
+    let mut hold = true;
+    for proof in &proofs {
+        hold &= proof_holds(proof, key, as_json)?;
+    }
+    if key.is_none() && hold && !as_json {
+        line("Whose key that is, the proof cannot tell: give the key you know with --key.");
+    }
+    Ok(ExitCode::from(u8::from(!hold)))
+}
+
+/// Says whether one proof holds, and what it proves.
+fn proof_holds(proof: &Proof, key: Option<&PublicKey>, as_json: bool) -> Result<bool> {
+    let proven = match verify_proof(proof, key) {
         Ok(proven) => proven,
         Err(e @ (LedgerError::BadProof(_) | LedgerError::Tampered { .. })) => {
             if as_json {
@@ -294,7 +325,7 @@ fn check_proof(file: &Path, key: Option<&PublicKey>, as_json: bool) -> Result<Ex
             } else {
                 line(format!("{} {e}", paint(style::BAD, "does not hold:")));
             }
-            return Ok(ExitCode::from(1));
+            return Ok(false);
         }
         Err(e) => return Err(e.into()),
     };
@@ -302,7 +333,7 @@ fn check_proof(file: &Path, key: Option<&PublicKey>, as_json: bool) -> Result<Ex
         let out = json!({"holds": true, "key_known": key.is_some(), "key": proof.key, "record": proven.record,
             "disclosed": proven.disclosed, "size": proven.checkpoint.size, "time": proven.checkpoint.time.map(format_time)});
         line(out.to_string());
-        return Ok(ExitCode::SUCCESS);
+        return Ok(true);
     }
     let record = &proven.record;
     let when = proven.checkpoint.time.map(format_time).unwrap_or_default();
@@ -321,10 +352,7 @@ fn check_proof(file: &Path, key: Option<&PublicKey>, as_json: bool) -> Result<Ex
         line(format!("  {name:<12} {} (disclosed)", super::story::one_line(&shown(value))));
     }
     line(format!("sealed by {}", proof.key));
-    if key.is_none() {
-        line("Whose key that is, the proof cannot tell: give the key you know with --key.");
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
 fn shown(value: &Value) -> String {

@@ -10,9 +10,10 @@ mod otlp;
 
 use crate::error::Result;
 use crate::opened::{Body, Opened};
-use ledger::{LedgerError, Reader};
+use ledger::Reader;
 use model::VerdictKind;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A format with the version of its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,17 +104,10 @@ pub fn run(
     take: &mut dyn FnMut(u64, &str) -> bool,
 ) -> Result<u64> {
     let mut next = from;
-    for entry in reader.forward(from)? {
-        let entry = entry?;
-        let record = entry.record()?;
-        let opened = if about.sealed {
-            Opened::read(reader, &entry, record)
-        } else {
-            Opened::new(record, Ok(std::collections::BTreeMap::new()))
-        };
-        if let Some(trouble) = &opened.body.trouble {
-            return Err(LedgerError::Tampered { index: opened.index, field: trouble.clone() }.into());
-        }
+    for found in reader.forward_sealed(from)? {
+        let (_, record, sealed) = found?;
+        // A value that is not the one that was recorded is never passed on.
+        let opened = Opened::new(record, Ok(if about.sealed { sealed? } else { BTreeMap::new() }));
         next = opened.index + 1;
         if !take(opened.index, &format.line(&opened, about)) {
             break;

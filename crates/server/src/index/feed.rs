@@ -7,6 +7,7 @@ use crate::opened::Opened;
 use data_encoding::HEXLOWER;
 use ledger::{Entry, Kind, LedgerError, Reader};
 use sqlx::{QueryBuilder, Sqlite, Transaction};
+use tokio::task::JoinHandle;
 
 /// Records in one transaction.
 const BATCH: usize = 4096;
@@ -20,6 +21,8 @@ pub struct Feeder {
     reader: Reader,
     /// Index of the next record to put in.
     next: u64,
+    /// The batch after the last one, which is read while that one is put in.
+    ahead: Option<JoinHandle<Result<Batch>>>,
 }
 
 impl Feeder {
@@ -33,7 +36,7 @@ impl Feeder {
             next = stored.parse().map_err(|_| ServerError::BadIndex(stored))?;
         }
         let leaf = index.meta("leaf").await?;
-        let mut feeder = Self { index, reader, next };
+        let mut feeder = Self { index, reader, next, ahead: None };
         if next > 0 {
             let reader = feeder.reader.clone();
             let last = blocking(move || Ok(reader.get(next - 1)?)).await?;
@@ -60,21 +63,32 @@ impl Feeder {
         Ok(())
     }
 
+    /// Begins to read a batch.
+    fn begin(&self, from: u64) -> JoinHandle<Result<Batch>> {
+        let reader = self.reader.clone();
+        tokio::task::spawn_blocking(move || read(&reader, from, BATCH))
+    }
+
     /// Number of records that are in the index.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// Puts in what the ledger has more than the index, one batch at most, and says how many records that were. Reading
-    /// the next batch overlaps with nothing: call it again until it says 0.
+    /// Puts in what the ledger has more than the index, one batch at most, and says how many records that were: call it
+    /// again until it says 0.
     ///
     /// # Errors
     /// If index or ledger fail. The index is then as before the batch.
     pub async fn step(&mut self) -> Result<usize> {
-        let (reader, from) = (self.reader.clone(), self.next);
-        let batch = blocking(move || read(&reader, from, BATCH)).await?;
+        let batch = match self.ahead.take() {
+            Some(ahead) => ahead.await.map_err(|_| ServerError::Ended("reading the record"))??,
+            None => self.begin(self.next).await.map_err(|_| ServerError::Ended("reading the record"))??,
+        };
         let Some(end) = batch.end else { return Ok(0) };
+        if batch.rows.len() == BATCH {
+            self.ahead = Some(self.begin(batch.next));
+        }
         let erased: Vec<u64> = batch
             .rows
             .iter()
@@ -97,6 +111,8 @@ impl Feeder {
             })
             .await?
         };
+        // What was read ahead counts only if this batch gets in.
+        let ahead = self.ahead.take();
         let mut transaction = self.index.pool().begin().await?;
         put(&mut transaction, &batch.rows).await?;
         for row in &again {
@@ -118,6 +134,7 @@ impl Feeder {
         }
         let count = usize::try_from(batch.next - self.next).unwrap_or(usize::MAX);
         self.next = batch.next;
+        self.ahead = ahead;
         Ok(count)
     }
 }
@@ -129,6 +146,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| ServerError::Ended("reading the record"))?
 }
 
+#[derive(Debug)]
 struct Batch {
     rows: Vec<RecordRow>,
     /// Index after the last record.
@@ -140,22 +158,20 @@ struct Batch {
 /// Reads at most `count` records from `from` on. Damaged ones are passed over; verification tells of them.
 fn read(reader: &Reader, from: u64, count: usize) -> Result<Batch> {
     let mut batch = Batch { rows: Vec::new(), next: from, end: None };
-    let mut forward = reader.forward(from)?;
     let mut last: Option<Entry> = None;
-    for _ in 0..count {
-        match forward.next() {
-            None => break,
-            Some(Ok(entry)) => {
+    for found in reader.forward_sealed(from)? {
+        match found {
+            Ok((entry, record, sealed)) => {
                 batch.next = entry.index() + 1;
-                match entry.record() {
-                    Ok(record) => batch.rows.push(RecordRow::new(Opened::read(reader, &entry, record))),
-                    Err(LedgerError::Canonical { .. }) => {}
-                    Err(e) => return Err(e.into()),
-                }
+                batch.rows.push(RecordRow::new(Opened::new(record, sealed)));
                 last = Some(entry);
             }
-            Some(Err(LedgerError::Corrupt { .. })) => break,
-            Some(Err(e)) => return Err(e.into()),
+            Err(LedgerError::Canonical { .. }) => {}
+            Err(LedgerError::Corrupt { .. }) => break,
+            Err(e) => return Err(e.into()),
+        }
+        if batch.rows.len() >= count {
+            break;
         }
     }
     batch.end = last.map(|entry| HEXLOWER.encode(&entry.leaf()));

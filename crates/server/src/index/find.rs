@@ -94,33 +94,40 @@ impl Filter {
             query.push(" AND (r.kind = ").push_bind(kind.clone());
             query.push(" OR r.kind LIKE ").push_bind(format!("{}.%", escaped(kind))).push(" ESCAPE '\\')");
         }
-        for (column, word) in [("kind", &self.effect), ("surface", &self.surface)] {
-            if let Some(word) = word {
-                query
-                    .push(" AND EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND e.")
-                    .push(column)
-                    .push(" = ");
-                query.push_bind(word.clone()).push(")");
+        if let Some(kind) = &self.effect {
+            // Common kinds are soon met on the way back from the newest record; rare ones are looked up.
+            if matches!(kind.as_str(), "read" | "write" | "create" | "run") {
+                query.push(" AND EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND e.kind = ");
+            } else {
+                query.push(" AND r.idx IN (SELECT e.idx FROM effect e WHERE e.kind = ");
             }
+            query.push_bind(kind.clone()).push(")");
+        }
+        if let Some(surface) = &self.surface {
+            query.push(" AND EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND e.surface = ");
+            query.push_bind(surface.clone()).push(")");
         }
         if let Some(path) = &self.path {
             let path = path.trim_end_matches('/');
-            query.push(" AND (EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND (");
             if path.starts_with('/') {
-                query.push("e.target = ").push_bind(path.to_owned());
-                query.push(" OR (e.target >= ").push_bind(format!("{path}/"));
+                query
+                    .push(" AND r.idx IN (SELECT e.idx FROM effect e WHERE e.target = ")
+                    .push_bind(path.to_owned());
+                query
+                    .push(" UNION SELECT e.idx FROM effect e WHERE e.target >= ")
+                    .push_bind(format!("{path}/"));
                 query.push(" AND e.target < ").push_bind(format!("{path}0")).push(")");
             } else {
                 let middle = format!("%/{}/%", escaped(path));
                 let end = format!("%/{}", escaped(path));
-                query.push("e.target LIKE ").push_bind(middle).push(" ESCAPE '\\' OR e.target LIKE ");
-                query.push_bind(end).push(" ESCAPE '\\'");
+                query.push(" AND EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND (e.target LIKE ");
+                query.push_bind(middle).push(" ESCAPE '\\' OR e.target LIKE ");
+                query.push_bind(end).push(" ESCAPE '\\'))");
             }
-            query.push(")))");
         }
         if let Some(host) = &self.host {
             let host = host.to_lowercase();
-            query.push(" AND EXISTS (SELECT 1 FROM effect e WHERE e.idx = r.idx AND e.kind IN ('send', 'fetch', 'push', 'query', 'operate', 'install', 'publish', 'call') AND (lower(e.target) = ");
+            query.push(" AND r.idx IN (SELECT e.idx FROM effect e WHERE e.kind IN ('send', 'fetch', 'push', 'query', 'operate', 'install', 'publish', 'call') AND (lower(e.target) = ");
             query
                 .push_bind(host.clone())
                 .push(" OR lower(e.target) LIKE ")

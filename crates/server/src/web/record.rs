@@ -12,7 +12,6 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse};
 use ledger::{LedgerError, Proof};
 use maud::{Markup, html};
-use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -169,16 +168,12 @@ pub(crate) async fn proof(
     Ok(layout::page(&frame, &html! { header .page { h1 { (title) } } (content) }))
 }
 
-/// Fields to disclose, given any number of times.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Disclose(Vec<(String, String)>);
-
 /// The proof as a file.
 pub(crate) async fn proof_file(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     Path(index): Path<u64>,
-    Query(Disclose(pairs)): Query<Disclose>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<impl IntoResponse, Failure> {
     let names: Vec<String> =
         pairs.into_iter().filter(|(n, _)| n == "disclose").map(|(_, name)| name).collect();

@@ -33,6 +33,7 @@ fn the_story_is_there_with_its_proof() {
     let shown = browser.get(&format!("/record/{index}/proof"));
     assert!(shown.body.contains("holds"), "{}", shown.body);
     let file = browser.get(&format!("/record/{index}/proof.json?disclose=person"));
+    assert_eq!(file.status, 200, "{}", file.body);
     let proof: Proof = serde_json::from_str(&file.body).unwrap();
     let proven = verify_proof(&proof, None).unwrap();
     assert_eq!(proven.record.index.to_string(), index);

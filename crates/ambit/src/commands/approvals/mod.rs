@@ -2,7 +2,7 @@
 
 mod announce;
 mod ledgered;
-mod origin;
+pub(crate) mod origin;
 mod show;
 mod stats;
 mod task;
@@ -159,6 +159,17 @@ pub(crate) fn a_person_is_here() -> Result<()> {
     let typed = std::io::stdin().is_terminal();
     if let Some(why) = origin::refusal(&origin::Proc, std::process::id(), typed) {
         bail!("a decision is a person's, and this was refused: {why}");
+    }
+    Ok(())
+}
+
+/// No agent started this, as far as can be told; a person's own scripts may do it without a terminal.
+///
+/// # Errors
+/// Which agent is above this process.
+pub(crate) fn no_agent_above() -> Result<()> {
+    if let Some(why) = origin::agent_above(&origin::Proc, std::process::id()) {
+        bail!("keeping and lending secrets is a person's, and this was refused: {why}");
     }
     Ok(())
 }
