@@ -139,7 +139,7 @@ fn a_session_consent_lasts_and_a_tasks_authority_covers_what_it_names() {
     for call in ["call-2", "call-3"] {
         assert_eq!(world.propose(GUIDING, call).verdict(), "allow");
     }
-    // Before any question: a directory outside the project, which nobody may delete otherwise without being asked.
+    // A directory outside the project.
     let outside = world.sandbox.home().join("elsewhere");
     std::fs::create_dir_all(&outside).unwrap();
     let command = format!("touch {}/made", outside.display());
@@ -162,7 +162,9 @@ fn a_session_consent_lasts_and_a_tasks_authority_covers_what_it_names() {
     let after = world.propose(&command, "call-5");
     assert_eq!((before.verdict(), after.verdict()), ("deny", "allow"), "{before:?} {after:?}");
     world.store().revoke(&granted.id).unwrap();
-    assert_eq!(world.propose(&command, "call-6").verdict(), "deny");
+    // What the session has made it may write again; anything else there it may not any more.
+    let other = format!("touch {}/other", outside.display());
+    assert_eq!(world.propose(&other, "call-6").verdict(), "deny");
 }
 
 #[test]

@@ -138,6 +138,11 @@ pub(crate) fn refusal(processes: &dyn Processes, me: u32, typed: bool) -> Option
     driven(processes, me, own.terminal, 0)
 }
 
+/// Which agent started this process, directly or not; `None` where none is to be seen.
+pub(crate) fn agent_above(processes: &dyn Processes, me: u32) -> Option<String> {
+    below_an_agent(processes, me)
+}
+
 /// The chain from a process to the first of all, itself first.
 fn chain(processes: &dyn Processes, from: u32) -> Vec<(u32, Process)> {
     let mut chain: Vec<(u32, Process)> = Vec::new();
