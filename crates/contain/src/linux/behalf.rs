@@ -84,6 +84,7 @@ pub(super) fn run(
         own_ports: BTreeSet::new(),
         places: writable(&profile, view, &private),
         observer: Arc::clone(observer),
+        questions: None,
     };
     let mut network = Network::new(vec![http, socks], rules, observer);
     let ended = desk.attend(&profile, command, &mut network);
@@ -97,7 +98,7 @@ pub(super) fn run(
     };
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     observer.observe(Event::End { status, millis });
-    sys::close_elsewhere(desk.guardian.take_watcher().into_iter());
+    sys::close_elsewhere(desk.guardian.take_watcher().into_iter().collect());
     Ok(status)
 }
 
@@ -188,6 +189,8 @@ struct Desk {
     /// Directories in which local sockets may be.
     places: Vec<PathBuf>,
     observer: Arc<dyn Observer>,
+    /// Where the filter asks. Held until no process is left.
+    questions: Option<OwnedFd>,
 }
 
 impl Desk {
@@ -198,12 +201,11 @@ impl Desk {
         command: &[OsString],
         network: &mut Network,
     ) -> Result<Option<u8>> {
-        let mut questions: Option<OwnedFd> = None;
         let mut begun = false;
         let mut looks = Looks::new(profile);
         loop {
             let mut waits = vec![PollFd::new(&self.signals, PollFlags::IN)];
-            for fd in [self.words.as_ref(), questions.as_ref(), self.guardian.watcher()] {
+            for fd in [self.words.as_ref(), self.questions.as_ref(), self.guardian.watcher()] {
                 waits.push(match fd {
                     Some(fd) => PollFd::new(fd, PollFlags::IN),
                     None => PollFd::new(&self.signals, PollFlags::empty()),
@@ -221,13 +223,13 @@ impl Desk {
             let on = |at: usize| ready.get(at).is_some_and(|r| !r.is_empty());
             if let (true, Some(words)) = (on(1), &self.words) {
                 match wire::receive(words)? {
-                    Some((Word::Asking { number }, _)) => questions = Some(self.take_listener(number)?),
+                    Some((Word::Asking { number }, _)) => self.questions = Some(self.take_listener(number)?),
                     Some((Word::Failed(failure), _)) => return Err(failure.into()),
                     // The command's program runs: its end of the sockets is closed. The signal tells of its end.
                     Some(_) | None => self.words = None,
                 }
             }
-            if let (true, Some(listener)) = (on(2), &questions) {
+            if let (true, Some(listener)) = (on(2), &self.questions) {
                 let listener = listener.try_clone().map_err(|e| ContainError::setup("waiting", e))?;
                 let first = !begun;
                 begun = true;
@@ -241,7 +243,7 @@ impl Desk {
                     }
                 });
                 if !open || ready.get(2).is_some_and(|r| r.contains(PollFlags::HUP)) {
-                    questions = None;
+                    self.questions = None;
                 }
             }
             if looks.at_names(&mut self.guardian, on(3)) && self.guardian.is_broken() {

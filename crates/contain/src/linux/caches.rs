@@ -58,6 +58,11 @@ pub(super) struct Caches {
     _lock: Option<File>,
 }
 
+/// Whether this kernel refuses a layer to a second overlay (`index=on` by default).
+pub(super) fn are_exclusive() -> bool {
+    fs::read_to_string("/sys/module/overlay/parameters/index").is_ok_and(|v| v.starts_with('Y'))
+}
+
 /// Makes the upper layers ready. Where there is no place for them, what a command adds lasts as long as the command.
 pub(super) fn prepare(profile: &Profile, view: &View) -> Caches {
     if view.caches.is_empty() {

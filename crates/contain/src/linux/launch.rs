@@ -12,6 +12,7 @@ use libc::sock_filter;
 use model::AbsPath;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -66,7 +67,11 @@ fn prepare(plan: &Plan<'_>, supervisor: &OwnedFd) -> Result<Pid> {
     let sockets = net::raise()?;
     rustix::system::sethostname(b"contained").map_err(|e| ContainError::setup("naming the host", e))?;
     let without = root::enter(plan.profile, plan.view, plan.caches)?;
-    let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(rustix::fd::AsFd::as_fd).collect();
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let mounts = openat(CWD, "/proc/self/ns/mnt", flags, Mode::empty())
+        .map_err(|e| ContainError::setup("holding the mounts", e))?;
+    let descriptors: Vec<BorrowedFd<'_>> =
+        sockets.iter().chain([&mounts]).map(rustix::fd::AsFd::as_fd).collect();
     wire::send(supervisor.as_fd(), &Word::Ready { without }, &descriptors)?;
     // The command runs as the same user: it must not look into this process.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)

@@ -143,8 +143,12 @@ struct Run {
     /// The lock on the caches' upper layers is held as long as this lives.
     caches: caches::Caches,
     sockets: Vec<OwnedFd>,
+    /// The mount namespace: held, so that the end of the launcher does not wait until the kernel has taken it down.
+    mounts: Option<OwnedFd>,
     without: Vec<String>,
     decoys: Decoys,
+    /// Where the filter asks. Held until no process is left: closed, it would let calls fail and their callers go on.
+    questions: Option<OwnedFd>,
 }
 
 /// What is known of decoys.
@@ -186,9 +190,22 @@ fn start(tier: Tier, profile: &Profile, view: &View, command: &[OsString]) -> Re
         };
     drop(theirs);
     match wire::receive(&words) {
-        Ok(Some((Word::Ready { without }, sockets))) => {
+        Ok(Some((Word::Ready { without }, mut sockets))) => {
             let decoys = Decoys::default();
-            Ok(Run { launcher, words, signals, guardian, caches, sockets, without, decoys })
+            // Where overlays insist on having their layers alone, the next run must find them free.
+            let mounts = sockets.pop().filter(|_| caches.all.is_empty() || !caches::are_exclusive());
+            Ok(Run {
+                launcher,
+                words,
+                signals,
+                guardian,
+                caches,
+                sockets,
+                mounts,
+                without,
+                decoys,
+                questions: None,
+            })
         }
         other => {
             let _ = sys::signal(launcher, libc::SIGKILL);
@@ -268,7 +285,6 @@ impl Run {
         network.stop();
         self.decoys.hear(view, observer.as_ref());
         let broken = tell_broken(&self.guardian, observer.as_ref());
-        drop(self.caches);
         let status = match outcome? {
             End::Status(status) if !broken => status,
             // 128 and SIGKILL, as a shell tells of a command that was killed.
@@ -276,7 +292,10 @@ impl Run {
         };
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         observer.observe(Event::End { status, millis });
-        sys::close_elsewhere(self.guardian.take_watcher().into_iter().chain(self.decoys.watcher));
+        let watchers = self.guardian.take_watcher().into_iter().chain(self.decoys.watcher);
+        // The next run may take the caches' layers now: nothing uses the mounts that are about to go.
+        drop(self.caches);
+        sys::close_elsewhere(watchers.chain(self.mounts).collect());
         Ok(status)
     }
 
@@ -290,13 +309,12 @@ impl Run {
         without: Vec<String>,
     ) -> Result<End> {
         let mut start = Some(Event::Start { tier: Tier::A, without });
-        let mut questions: Option<OwnedFd> = None;
         let mut looks = Looks::new(profile);
         loop {
             let mut waits =
                 vec![PollFd::new(&self.words, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
             let fixed = waits.len();
-            let optional = [questions.as_ref(), self.guardian.watcher(), self.decoys.watcher.as_ref()];
+            let optional = [self.questions.as_ref(), self.guardian.watcher(), self.decoys.watcher.as_ref()];
             // A place that is empty waits for what is never there, so that places keep their numbers.
             for fd in optional {
                 waits.push(match fd {
@@ -316,7 +334,7 @@ impl Run {
             let on = |at: usize| {
                 ready.get(at).is_some_and(|r| r.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
             };
-            if let (true, Some(listener)) = (on(fixed), &questions) {
+            if let (true, Some(listener)) = (on(fixed), &self.questions) {
                 let open = notify::serve(listener, |fd, question| {
                     // The first question is the command's own program: everything stands now.
                     match start.take() {
@@ -330,7 +348,7 @@ impl Run {
                 });
                 let hung_up = ready.get(fixed).is_some_and(|r| r.contains(PollFlags::HUP));
                 if !open || hung_up {
-                    questions = None;
+                    self.questions = None;
                 }
             }
             let was_armed = looks.armed;
@@ -356,7 +374,7 @@ impl Run {
             }
             if on(0) {
                 match wire::receive(&self.words)? {
-                    Some((Word::Asking { .. }, mut descriptors)) => questions = descriptors.pop(),
+                    Some((Word::Asking { .. }, mut descriptors)) => self.questions = descriptors.pop(),
                     Some((Word::Failed(failure), _)) => return Err(failure.into()),
                     Some((Word::Watching { watches, opened }, mut descriptors)) => {
                         self.decoys.watcher = descriptors.pop();

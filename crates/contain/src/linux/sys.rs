@@ -46,11 +46,10 @@ pub(super) fn fork() -> io::Result<Split> {
     split(c_long::from(answer))
 }
 
-/// Closes descriptors without waiting for it: of a watcher the kernel takes more than ten milliseconds to forget, which a
-/// process that only lives for that waits for instead.
-pub(super) fn close_elsewhere(descriptors: impl Iterator<Item = OwnedFd>) {
-    let all: Vec<OwnedFd> = descriptors.collect();
-    if all.is_empty() {
+/// Closes descriptors, in this order, without waiting for it: of watchers and of namespaces the kernel takes many
+/// milliseconds to let go, for which a process waits that lives for nothing else.
+pub(super) fn close_elsewhere(descriptors: Vec<OwnedFd>) {
+    if descriptors.is_empty() {
         return;
     }
     // The child calls nothing that another thread could hold a lock of. Where it cannot be made, this process waits.
@@ -63,8 +62,11 @@ pub(super) fn close_elsewhere(descriptors: impl Iterator<Item = OwnedFd>) {
                 libc::close(fd)
             };
         }
-        // The parent's copies are closed first, so that this one is the last and waits.
+        // The parent's copies are closed first, so that these are the last and wait.
         std::thread::sleep(std::time::Duration::from_millis(2));
+        for descriptor in descriptors {
+            drop(descriptor);
+        }
         exit_now(0)
     }
 }

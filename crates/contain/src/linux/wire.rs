@@ -18,7 +18,7 @@ pub(super) const DESCRIPTORS: usize = 16;
 /// One message.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
-    /// The root stands. With it travel the sockets.
+    /// The root stands. With it travel the sockets, then the mount namespace.
     Ready {
         /// What could not be had.
         without: Vec<String>,

@@ -121,7 +121,7 @@ fn a_protected_name_that_was_not_there_ends_the_command_and_is_set_aside() {
             let world = World::new("A", user);
             let done = world.sh(&format!("{make}; sleep 20; echo survived"));
             assert_eq!(done.status, Some(137), "{name}: {done:#?}");
-            assert!(!done.out.contains("survived"));
+            assert!(!done.out.contains("survived"), "{make}: {done:#?}");
             assert!(fs::symlink_metadata(world.path("project").join(name)).is_err(), "{name}");
             assert!(done.events.contains("why: Protected") && done.events.contains(name), "{done:#?}");
         }

@@ -30,12 +30,19 @@ pub(super) struct Call {
 impl Call {
     /// Uses up a ticket for the command that was given with it.
     pub(super) fn redeem(state: &Path, id: &str, command: &[OsString]) -> Result<Self> {
-        let [command] = command else { bail!("the call `{id}` is one command; run the command itself, and Ambit judges it") };
+        let [command] = command else {
+            bail!("the call `{id}` is one command; run the command itself, and Ambit judges it")
+        };
         let command = command.to_str().context("the command is not valid UTF-8")?;
         let ticket = Ticket::redeem(state, id, command, Timestamp::now())?;
         // Where the shell says which directory it is in: only where the agent's own has to follow.
         let place = if ticket.moves() {
-            Some(tempfile::Builder::new().prefix("ambit-").tempdir().context("a temporary directory is needed")?)
+            Some(
+                tempfile::Builder::new()
+                    .prefix("ambit-")
+                    .tempdir()
+                    .context("a temporary directory is needed")?,
+            )
         } else {
             None
         };

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Let one more host in, such as `example.com` or `*.example.com`
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
+    /// Let allowed names lead to these addresses too, such as `10.1.0.0/16`: a private network's, where names lie in one
+    #[arg(long, value_name = "RANGE")]
+    allow_network: Vec<String>,
     /// Share a port of this machine's own loopback
     #[arg(long, value_name = "PORT")]
     allow_port: Vec<u16>,
@@ -48,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     session: Option<String>,
     /// The ticket of a call that the hook let through: runs that call's command, once (the hook writes this)
-    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_port", "read", "write", "profile"])]
+    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_network", "allow_port", "read", "write", "profile"])]
     call: Option<String>,
     /// Print the directory in which the call with this ticket ended (the hook writes this)
     #[arg(long, value_name = "ID", hide = true, exclusive = true)]
@@ -74,7 +77,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return Ok(call::left(&roots.state, id));
     }
     let home = roots.home.clone().context("the variable `HOME` is not set to an absolute path")?;
-    let call = args.call.as_deref().map(|id| call::Call::redeem(&roots.state, id, &args.command)).transpose()?;
+    let call =
+        args.call.as_deref().map(|id| call::Call::redeem(&roots.state, id, &args.command)).transpose()?;
     let ticket = call.as_ref().map(|c| &c.ticket);
     let cwd = real(Path::new("."))?;
     let project = match (ticket, &args.project) {
@@ -85,12 +89,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let state = AbsPath::parse(roots.state.to_str().context("the state's directory is not valid UTF-8")?)?;
     std::fs::create_dir_all(&roots.state)
         .with_context(|| format!("Ambit's state `{state}` cannot be made"))?;
-    let mut profile = Profile::command(
-        real(project.as_std())?,
-        cwd,
-        real(home.as_std())?,
-        real(state.as_std())?,
-    )?;
+    let mut profile =
+        Profile::command(real(project.as_std())?, cwd, real(home.as_std())?, real(state.as_std())?)?;
     profile.tier = args.tier;
     profile.minimum = args.minimum_tier.unwrap_or(crate::sandbox::MINIMUM);
     profile.read = paths(&args.read)?;
@@ -105,6 +105,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     let wanted = Wanted {
         hosts: args.allow_host,
+        networks: args.allow_network,
         loopback: args.allow_port,
         bundles: vec!["code-hosts".to_owned()],
     };
@@ -120,7 +121,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         command: args.command.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" "),
         project: profile.project.to_string(),
     };
-    let recorder = Arc::new(Recorder::open(&roots.state, about).context("what the command does cannot be recorded")?);
+    let recorder =
+        Arc::new(Recorder::open(&roots.state, about).context("what the command does cannot be recorded")?);
     let observer: Arc<dyn Observer> = Arc::<Recorder>::clone(&recorder);
     let rules = {
         let home = profile.home.clone();
@@ -136,7 +138,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         call.ended(&roots.state);
     }
     if let Some(failure) = recorder.failure() {
-        complain(format!("{} not all that the command did is recorded: {failure}", paint(style::WARNING, "warning:")));
+        complain(format!(
+            "{} not all that the command did is recorded: {failure}",
+            paint(style::WARNING, "warning:")
+        ));
     }
     match ended {
         Ok(status) => Ok(ExitCode::from(status)),
@@ -180,13 +185,16 @@ fn whole_agent(profile: &mut Profile, roots: &guard::Roots) {
 /// An agent may put a command of its own in bounds, but not widen them.
 fn refuse_loosening(args: &Args) -> Result<()> {
     let widened = !args.allow_host.is_empty()
+        || !args.allow_network.is_empty()
         || !args.allow_port.is_empty()
         || !args.read.is_empty()
         || !args.write.is_empty()
         || args.project.is_some()
         || args.profile == ProfileName::Agent;
     if widened {
-        bail!("an agent cannot widen what a contained command may touch; tell the person which host or path you need and why");
+        bail!(
+            "an agent cannot widen what a contained command may touch; tell the person which host or path you need and why"
+        );
     }
     Ok(())
 }
@@ -197,6 +205,7 @@ fn paths(given: &[PathBuf]) -> Result<Vec<AbsPath>> {
 
 /// The real path of something that is there.
 fn real(path: &Path) -> Result<AbsPath> {
-    let real = std::fs::canonicalize(path).with_context(|| format!("`{}` is not to be found", path.display()))?;
+    let real =
+        std::fs::canonicalize(path).with_context(|| format!("`{}` is not to be found", path.display()))?;
     Ok(AbsPath::parse(real.to_str().context("a path is not valid UTF-8")?)?)
 }

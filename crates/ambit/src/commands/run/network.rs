@@ -1,7 +1,8 @@
 //! What a contained command may reach: registries, as this machine's own clients are set up, code hosts, and what was
 //! let in.
 
-use egress::{Bundles, HostRule, Registry, Rules};
+use anyhow::Context as _;
+use egress::{Bundles, HostRule, Network, NetworkGrant, Registry, Rules};
 use model::AbsPath;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Wanted {
     /// Host patterns.
     pub(super) hosts: Vec<String>,
+    /// Ranges of addresses to which allowed names may lead.
+    pub(super) networks: Vec<String>,
     /// Ports of this machine's own loopback.
     pub(super) loopback: Vec<u16>,
     /// Bundles by name.
@@ -21,7 +24,12 @@ pub(super) struct Wanted {
 pub(super) type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 /// Checks what a person wrote, before anything runs.
-pub(super) fn check(wanted: &Wanted) -> Result<(), egress::RuleError> {
+pub(super) fn check(wanted: &Wanted) -> anyhow::Result<()> {
+    for range in &wanted.networks {
+        Network::read(range).with_context(|| {
+            format!("`{range}` is no range of addresses; write one such as `10.1.0.0/16`")
+        })?;
+    }
     for host in &wanted.hosts {
         HostRule::new("allowed", host)?;
     }
@@ -38,6 +46,9 @@ pub(super) fn rules(wanted: &Wanted, home: &AbsPath, ask: &str, variable: &Looku
     // What was written was checked before; the shipped bundles are tested.
     for host in &wanted.hosts {
         rules.hosts.extend(HostRule::new("allowed", host));
+    }
+    for network in wanted.networks.iter().filter_map(|r| Network::read(r)) {
+        rules.networks.push(NetworkGrant { id: "allowed".to_owned(), network, ports: Vec::new() });
     }
     if let Ok(bundles) = Bundles::shipped() {
         for name in &wanted.bundles {
@@ -98,7 +109,8 @@ fn npm(home: &AbsPath, variable: &Lookup) -> Registry {
     }
     // `npm` is a link to `…/npm/bin/npm-cli.js`.
     const DEFINITIONS: &str = "node_modules/@npmcli/config/lib/definitions/definitions.js";
-    if let Some(package) = on_path("npm", home, variable).and_then(|p| Some(p.parent()?.parent()?.to_owned())) {
+    if let Some(package) = on_path("npm", home, variable).and_then(|p| Some(p.parent()?.parent()?.to_owned()))
+    {
         found.npm_defaults(&read(package.join(DEFINITIONS)));
         found.npmrc(&read(package.join("npmrc")));
     }
@@ -161,6 +173,10 @@ fn maven(home: &AbsPath) -> Registry {
 fn on_path(program: &str, home: &AbsPath, variable: &Lookup) -> Option<PathBuf> {
     let path = variable("PATH")?;
     path.split(':')
-        .filter(|d| d.starts_with("/usr/") || d.starts_with("/opt/") || Path::new(d).starts_with(home.join(".").as_std()))
+        .filter(|d| {
+            d.starts_with("/usr/")
+                || d.starts_with("/opt/")
+                || Path::new(d).starts_with(home.join(".").as_std())
+        })
         .find_map(|dir| fs::canonicalize(Path::new(dir).join(program)).ok())
 }
