@@ -87,6 +87,16 @@ kinds! {
     SUBAGENT_END = "subagent.end";
     /// A person had given back what a call lost.
     UNDO = "undo";
+    /// A contained command begins.
+    CONTAIN_START = "contain.start";
+    /// A contained command ran a program.
+    CONTAIN_EXEC = "contain.exec";
+    /// A contained command was let connect, or a connection ended.
+    CONTAIN_CONNECTION = "contain.connection";
+    /// Something was withheld from a contained command.
+    CONTAIN_DENIED = "contain.denied";
+    /// A contained command and all its processes ended.
+    CONTAIN_END = "contain.end";
     /// A person had a secret kept. No record holds a value.
     SECRET_KEPT = "secret.kept";
     /// A person removed a secret.

@@ -79,12 +79,36 @@ pub(super) fn examined() -> Result<Vec<(&'static str, Vec<Finding>)>> {
         Err(e) => own.push(finding(Level::Problem, e.to_string(), "run `ambit policy check`")),
     }
     own.push(record(&roots.state));
-    own.push(finding(
-        Level::Warning,
-        "no sandbox: this version of Ambit contains nothing and keeps no snapshots, so what is not understood is asked about",
-        "nothing to do; questions take the place of containment",
-    ));
+    own.push(sandboxed(&roots));
+    if guard::git_program().is_none() {
+        own.push(finding(
+            Level::Warning,
+            "no program `git` where systems install it: what git would lose is not kept, and is asked about",
+            "install git",
+        ));
+    }
     Ok(vec![("Claude Code", findings), ("Ambit", own)])
+}
+
+/// Which tier the sandbox reaches, tried anew, and what is in the way of the best one.
+fn sandboxed(roots: &guard::Roots) -> Finding {
+    let probe = crate::sandbox::tried(roots);
+    let told = |lack: Option<&contain::Lack>| lack.map_or(String::new(), ToString::to_string);
+    let mend = |lack: Option<&contain::Lack>| lack.map_or(String::new(), contain::Lack::mend);
+    let (best, least) = (probe.lacks_a.as_ref(), probe.lacks_b.as_ref());
+    match probe.tier {
+        Some(tier) if best.is_none() => finding(Level::Good, format!("the sandbox reaches tier {tier}"), ""),
+        Some(tier) => finding(
+            Level::Warning,
+            format!("the sandbox reaches only tier {tier}: {}", told(best)),
+            mend(best),
+        ),
+        None => finding(
+            Level::Warning,
+            format!("no sandbox, so what is not understood is asked about: {}; {}", told(best), told(least)),
+            mend(best),
+        ),
+    }
 }
 
 fn finding(level: Level, what: impl Into<String>, mend: impl Into<String>) -> Finding {

@@ -11,6 +11,7 @@
 mod agent_fails;
 mod agent_obeys;
 mod conceded;
+mod contained;
 mod fail_closed;
 mod install;
 mod world;

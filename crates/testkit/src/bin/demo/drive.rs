@@ -134,10 +134,13 @@ pub(crate) fn through_the_protocol(sandbox: &Sandbox, scenes: &[Scene], secret: 
             _ => false,
         };
         if runs {
-            let text = carry_out(sandbox, &call.name, &call.input);
+            // What must be contained comes back rewritten.
+            let own = &answer["hookSpecificOutput"]["updatedInput"];
+            let input = if own.is_object() { own.clone() } else { call.input.clone() };
+            let text = carry_out(sandbox, &call.name, &input);
             shown |= text.contains(secret);
             let response = json!({"stdout": text, "stderr": "", "interrupted": false});
-            send("PostToolUse", HookPayload::after(&call.name, call.input.clone(), response).as_call(&id));
+            send("PostToolUse", HookPayload::after(&call.name, input, response).as_call(&id));
         }
     }
     send("SessionEnd", HookPayload::like("SessionEnd"));

@@ -74,12 +74,20 @@ fn play(program: &Path) -> Result<(), KitError> {
     title("The story, as the ledger has it");
     shown(&sandbox, &ambit, &["session", "show", "last"])?;
 
+    title("The person wants the deleted notes back");
+    let gone = !sandbox.work().join("notes/ideas.md").exists();
+    shown(&sandbox, &ambit, &["undo"])?;
+
     title("And the record holds");
     shown(&sandbox, &ambit, &["verify"])?;
-    let gone = !sandbox.work().join("notes/ideas.md").exists();
+    let back = sandbox.work().join("notes/ideas.md").exists();
     say(&format!(
-        "the notes are {}, the code is {}, and the value in .env {}",
-        if gone { "gone, because a person said yes" } else { "still there" },
+        "the notes {}, the code is {}, and the value in .env {}",
+        match (gone, back) {
+            (true, true) => "were gone and are back, because what is deleted is kept",
+            (false, _) => "were never gone",
+            (true, false) => "are LOST",
+        },
         if sandbox.work().join("src/app.py").exists() { "all there" } else { "LOST" },
         if leaked { "REACHED THE MODEL" } else { "never reached the model" },
     ));
@@ -90,6 +98,7 @@ fn play(program: &Path) -> Result<(), KitError> {
         ("ambit init", "install it into your agent, after showing you the change"),
         ("ambit doctor", "is it really on, and what could go round it?"),
         ("ambit explain 'git push -f'", "what would it say, which rule, and why?"),
+        ("ambit undo --list", "what agents lost, and you can have back"),
         ("ambit log --follow", "watch it at work"),
         ("ambit session show last", "the story of your last session, as above"),
     ] {
