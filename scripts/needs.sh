@@ -17,6 +17,7 @@ want npm npm
 want ip iproute2
 want unshare util-linux
 want flock util-linux
+want chromium chromium
 want secret-tool libsecret-tools
 want gnome-keyring-daemon gnome-keyring
 want dbus-run-session dbus
