@@ -360,7 +360,7 @@ impl Guard<'_> {
             return Ok(());
         }
         let store = Store::open(&self.roots.state)?;
-        for case in store.pending(self.now)? {
+        for case in store.unsettled(self.now)? {
             let question = &case.request.question;
             if question.dialog && question.exact.session == context.session.0 {
                 store.close(case.request.id, self.now)?;

@@ -23,6 +23,7 @@ fn play(world: &World, test: &str, steps: impl IntoIterator<Item = Step>) -> Opt
 #[test]
 fn allow_ask_and_deny_without_a_person() {
     let world = World::new();
+    world.waits_for_people(1);
     world.sandbox.write("notes.txt", "not in git\n");
     let Some(seen) = play(
         &world,
@@ -49,7 +50,13 @@ fn allow_ask_and_deny_without_a_person() {
 
     let decisions = world.records("decision");
     let verdicts: Vec<_> = decisions.iter().map(verdict_of).collect();
-    assert_eq!(verdicts, ["allow", "ask", "deny", "ask"]);
+    // Nobody sits there: what a person would be asked waits for one, and is denied for now.
+    assert_eq!(verdicts, ["allow", "deny", "deny", "deny"]);
+    for (at, approval) in [(1, "A1"), (3, "A2")] {
+        assert_eq!(decisions[at]["what"]["would"], "ask", "{}", decisions[at]);
+        assert_eq!(decisions[at]["what"]["approval"], approval, "{}", decisions[at]);
+        assert!(seen.result(at).text.contains(&format!("approval {approval} pending")), "{}", seen.explain());
+    }
     assert_eq!(world.records("outcome").len(), 1, "only one call ran");
     assert!(world.records("approval.decided").is_empty());
     world.verify();
@@ -121,6 +128,7 @@ fn observing_stops_only_what_the_floor_forbids() {
 #[test]
 fn sub_agents_and_mcp_servers_are_judged_too() {
     let world = World::new();
+    world.waits_for_people(1);
     let script = Script::of([
         Step::subagent("child"),
         Step::call("mcp__probe__write_record", json!({"key": "k", "value": "v"})),

@@ -109,6 +109,15 @@ impl World {
         text(&run)
     }
 
+    /// How long a hook waits for a person, in seconds, where nobody sits at the session.
+    pub(crate) fn waits_for_people(&self, seconds: u32) {
+        let file = self.sandbox.home().join(".config/ambit/ambit.toml");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let mode = text.lines().find(|l| l.starts_with("mode")).unwrap_or("mode = \"enforce\"");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, format!("{mode}\n[approvals]\nwait_s = {seconds}\n")).unwrap();
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.sandbox.home().join(".local/state/ambit")
     }

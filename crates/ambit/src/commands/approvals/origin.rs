@@ -138,8 +138,11 @@ pub(crate) fn refusal(processes: &dyn Processes, me: u32, typed: bool) -> Option
     driven(processes, me, own.terminal, 0)
 }
 
-/// Which agent started this process, directly or not; `None` where none is to be seen.
+/// The agent that started the process `me`, if one did; words for the refusal.
 pub(crate) fn agent_above(processes: &dyn Processes, me: u32) -> Option<String> {
+    if processes.get(me).is_none() {
+        return Some("this process cannot find out who started it (is `/proc` there?)".to_owned());
+    }
     below_an_agent(processes, me)
 }
 
