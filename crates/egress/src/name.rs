@@ -149,7 +149,7 @@ impl fmt::Display for Target {
     }
 }
 
-fn read_port(digits: &str) -> Result<u16, NameError> {
+pub(crate) fn read_port(digits: &str) -> Result<u16, NameError> {
     if digits.is_empty() || digits.len() > 5 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(NameError::Port);
     }

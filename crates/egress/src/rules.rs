@@ -202,6 +202,21 @@ impl HostRule {
         })
     }
 
+    /// Reads a pattern with or without a port, as a person writes it: `example.com`, `*.example.com:8443`, `[2001:db8::1]:80`.
+    ///
+    /// # Errors
+    /// As [`HostPattern::read`].
+    pub fn read(id: impl Into<String>, text: &str) -> Result<Self, RuleError> {
+        let plain = text.parse::<IpAddr>().is_ok();
+        let Some((pattern, digits)) = text.rsplit_once(':').filter(|(_, d)| !plain && !d.ends_with(']'))
+        else {
+            return Self::new(id, text);
+        };
+        let port = crate::name::read_port(digits)
+            .map_err(|source| RuleError::Host { text: text.to_owned(), source })?;
+        Ok(Self { ports: vec![port], ..Self::new(id, pattern)? })
+    }
+
     fn has_port(&self, port: u16) -> bool {
         if self.ports.is_empty() { WEB_PORTS.contains(&port) } else { self.ports.contains(&port) }
     }

@@ -1,7 +1,7 @@
 //! Properties of hosts, addresses and paths.
 
 use crate::world::{rule, rules};
-use egress::{AddressKind, HostPattern, PathPattern, Target, address_kind, is_plain, read_host};
+use egress::{AddressKind, HostPattern, HostRule, PathPattern, Target, address_kind, is_plain, read_host};
 use model::Host;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -193,6 +193,26 @@ fn private_names_need_a_rule_that_says_so() {
         ("fe80::1", false),
     ] {
         assert_eq!(rules.vet(&grant, &target, ip.parse().unwrap()).is_ok(), good, "{ip}");
+    }
+}
+
+#[test]
+fn a_written_rule_may_have_a_port() {
+    for (text, host, ports) in [
+        ("good.example", "good.example", vec![]),
+        ("*.good.example:8443", "*.good.example", vec![8443]),
+        ("192.0.2.1:80", "192.0.2.1", vec![80]),
+        ("2001:db8::1", "2001:db8::1", vec![]),
+        ("[2001:db8::1]", "2001:db8::1", vec![]),
+        ("[2001:db8::1]:80", "2001:db8::1", vec![80]),
+    ] {
+        let rule = HostRule::read("t", text).unwrap();
+        assert_eq!((rule.host.to_string().as_str(), rule.ports), (host, ports), "{text}");
+    }
+    for text in
+        ["good.example:", "good.example:0", "good.example:x", "good.example:80:80", ":80", "[2001:db8::1]:"]
+    {
+        assert!(HostRule::read("t", text).is_err(), "{text}");
     }
 }
 
