@@ -52,7 +52,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
     ("write through this process's root", |p| writes(&under("/proc/self/root", &p.outside.join("via-root")))),
     ("climb with dots", |p| {
-        reads(&p.project.join("../".repeat(12)).join(&under_root(&p.outside)).join("secret"), "prize")
+        reads(&p.project.join("../".repeat(12)).join(under_root(&p.outside)).join("secret"), "prize")
     }),
     ("read a credential of the home", |p| reads(&p.home.join(".ssh/id_ed25519"), "prize")),
     ("read a token of the home", |p| reads(&p.home.join(".cargo/credentials.toml"), "prize")),
@@ -386,5 +386,5 @@ fn call(number: libc::c_long, a: [i64; 6]) -> i64 {
     #[expect(unsafe_code, reason = "an attacker makes system calls by number")]
     // SAFETY: addresses are those of live buffers of the caller's or null; whatever else the kernel refuses.
     let answer = unsafe { libc::syscall(number, a0, a1, a2, a3, a4, a5) };
-    i64::from(answer)
+    answer
 }

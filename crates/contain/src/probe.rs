@@ -56,8 +56,8 @@ impl Lack {
     #[must_use]
     pub fn mend(&self) -> String {
         match self {
-            Self::AppArmor => "give Ambit's program an AppArmor profile that permits `userns`: \
-                               `ambit doctor --apparmor` prints it; the sysctl can stay as it is"
+            Self::AppArmor => "give Ambit's program an AppArmor profile that permits `userns`, as \
+                               docs/containment.md shows it; the sysctl can stay as it is"
                 .to_owned(),
             Self::Switched(setting) => {
                 let to = if setting.starts_with("user.") { "15000" } else { "1" };

@@ -55,6 +55,9 @@ fn fail<E: Into<std::io::Error>>(what: &str, path: &str) -> impl FnOnce(E) -> Co
 /// The answer tells what could not be had.
 pub(super) fn enter(profile: &Profile, view: &View, caches: &[Cache]) -> Result<Vec<String>> {
     let mut without = Vec::new();
+    if sys::landlock_version() < super::walls::LANDLOCK_A {
+        without.push("the second wall (Landlock)".to_owned());
+    }
     // Nothing that is mounted here may reach the machine's own tree.
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(fail("making private", "/"))?;

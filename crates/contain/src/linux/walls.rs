@@ -15,6 +15,9 @@ use std::path::Path;
 /// The newest version of Landlock whose rights are asked for. Rights of later ones are not known to this program.
 const NEWEST: ABI = ABI::V6;
 
+/// The version of Landlock from which on it is used in tier A.
+pub(super) const LANDLOCK_A: u32 = 2;
+
 /// What Landlock permits.
 #[derive(Debug, Default)]
 pub(super) struct Rights {
