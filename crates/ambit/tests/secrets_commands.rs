@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on should stop"
 )]
 

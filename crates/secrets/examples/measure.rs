@@ -5,6 +5,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a program for developers, which prints its report"
 )]
 

@@ -5,6 +5,7 @@ use crate::finding::{Certainty, Finding, Tier};
 use crate::key::Key;
 use crate::placeholder::is_monotonous;
 use crate::rarity::{makeup, surprise};
+use crate::scan::{Scanner, Surroundings};
 use crate::text::{FILL, at, joint, part};
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,18 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// Adds every secret of a text that is there to hold some: a `.env` file, credentials, the environment as lines. How
+    /// many were fit to be added.
+    pub fn harvest(&mut self, text: &[u8]) -> usize {
+        let found = Scanner::new().in_surroundings(Surroundings::Bearing).scan(text);
+        let mut added = 0;
+        for finding in &found {
+            let value = text.get(finding.span.clone()).unwrap_or_default();
+            added += usize::from(self.add(&finding.kind, value, false).is_ok());
+        }
+        added
     }
 
     /// Whether it holds no value.

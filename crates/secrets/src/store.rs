@@ -2,6 +2,7 @@
 //! account reads. The directory comes in by argument.
 
 use crate::key::Key;
+use crate::known::Known;
 use crate::vault::{Vault, VaultError};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,6 +14,9 @@ const KEY: &str = "key";
 
 /// The file of the sealed values.
 const HIDDEN: &str = "hidden";
+
+/// The file of the index of known values.
+const KNOWN: &str = "known";
 
 /// The file that is locked while the values are changed.
 const LOCK: &str = "lock";
@@ -88,6 +92,36 @@ impl Store {
         Ok(Vault::open(&self.key, &bytes)?)
     }
 
+    /// The index of known values; empty when there is none, or one of another version or key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn known(&self) -> Result<Known, StoreError> {
+        let path = self.dir.join(KNOWN);
+        match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Known::new(&self.key)),
+            Err(e) => Err(failed("read", &path, e)),
+            Ok(bytes) => Ok(Known::from_bytes(&self.key, &bytes).unwrap_or_else(|| Known::new(&self.key))),
+        }
+    }
+
+    /// Puts this index in the place of the one that is kept.
+    ///
+    /// # Errors
+    /// When it cannot be written. What was there before stays.
+    pub fn keep_known(&self, known: &Known) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        replace(&self.dir, KNOWN, &known.to_bytes())
+    }
+
+    fn lock(&self) -> Result<File, StoreError> {
+        let path = self.dir.join(LOCK);
+        let lock =
+            private().create(true).truncate(false).open(&path).map_err(|e| failed("open", &path, e))?;
+        lock.lock().map_err(|e| failed("lock", &path, e))?;
+        Ok(lock)
+    }
+
     /// Adds what `vault` keeps to what is kept already, under a lock, in one step.
     ///
     /// # Errors
@@ -96,10 +130,7 @@ impl Store {
         if vault.is_empty() {
             return Ok(());
         }
-        let path = self.dir.join(LOCK);
-        let lock =
-            private().create(true).truncate(false).open(&path).map_err(|e| failed("open", &path, e))?;
-        lock.lock().map_err(|e| failed("lock", &path, e))?;
+        let _lock = self.lock()?;
         let mut whole = match self.vault() {
             // A file that cannot be opened any more is replaced: its placeholders are unknown either way.
             Err(StoreError::Vault(_)) => Vault::new(),
@@ -172,7 +203,9 @@ fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scanner;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
 
     #[test]
     fn values_outlive_the_process_and_nobody_else_reads_them() {
@@ -196,6 +229,22 @@ mod tests {
             let bytes = fs::read(entry.path()).unwrap();
             assert!(memchr::memmem::find(&bytes, value).is_none(), "{entry:?}");
         }
+    }
+
+    #[test]
+    fn an_index_is_kept_without_its_values() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        assert!(store.known().unwrap().is_empty());
+        let mut known = store.known().unwrap();
+        let text = b"PORT=3000\nDB_PASSWORD=kL9x_Vb27_QwEr\nMODE=development\n";
+        assert_eq!(known.harvest(text), 1);
+        store.keep_known(&known).unwrap();
+        let scanner = Scanner::new().with_known(Arc::new(Store::open(home.path()).unwrap().known().unwrap()));
+        let found = scanner.scan(b"nothing says that kL9x_Vb27_QwEr is secret");
+        assert_eq!((found.len(), found[0].span.clone(), &*found[0].kind), (1, 18..32, "password"));
+        let bytes = fs::read(home.path().join(KNOWN)).unwrap();
+        assert!(memchr::memmem::find(&bytes, b"kL9x_Vb2").is_none());
     }
 
     #[test]

@@ -189,8 +189,8 @@ impl<'a> Redactor<'a> {
             Until::Idle => {
                 let word =
                     self.buffer.iter().rev().take(HOLD).take_while(|b| !b.is_ascii_whitespace()).count();
-                // A short last word is a prompt or prose, and of a secret less than its vendor's prefix.
-                if word <= 3 { length } else { (length - word).max(self.waiting) }
+                let last = self.buffer.get(length - word..).unwrap_or_default();
+                if is_prompt(last) { length } else { (length - word).max(self.waiting) }
             }
             Until::Safe => {
                 let tail = self.buffer.get(self.waiting..).unwrap_or_default();
@@ -212,6 +212,17 @@ impl<'a> Redactor<'a> {
         self.buffer.drain(..context);
         self.waiting = stop - context;
         self.scanned = self.buffer.len();
+    }
+}
+
+/// Whether a last word is the end of a question to a person, and not the beginning of a secret.
+fn is_prompt(word: &[u8]) -> bool {
+    match word.split_last() {
+        None => true,
+        Some((b'?' | b'>' | b'$' | b'#' | b']' | b')', rest)) => rest.len() < 24,
+        Some((b':', rest)) => rest.iter().all(u8::is_ascii_alphabetic),
+        Some((b'%', rest)) => rest.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
     }
 }
 

@@ -133,6 +133,26 @@ fn a_stream_hides_what_a_text_hides() {
 }
 
 #[test]
+fn a_question_is_shown_at_once_and_half_a_token_is_not() {
+    let key = key();
+    let token = sample(detector_of("github-pat").unwrap(), 6);
+    for cut in [1, 3, 4, 20] {
+        let mut redactor = Redactor::new(Scanner::new(), &key);
+        let (mut out, mut vault) = (Vec::new(), Vault::new());
+        redactor.write(b"Continue? [y/N]", &mut out, &mut vault);
+        redactor.idle(&mut out, &mut vault);
+        assert_eq!(out, b"Continue? [y/N]");
+        redactor.write(format!(" y\nit is {}", &token[..cut]).as_bytes(), &mut out, &mut vault);
+        redactor.idle(&mut out, &mut vault);
+        assert!(out.ends_with(b"it is "), "{}", String::from_utf8_lossy(&out));
+        redactor.write(format!("{}\n", &token[cut..]).as_bytes(), &mut out, &mut vault);
+        let found = redactor.finish(&mut out, &mut vault);
+        assert_eq!(found.len(), 1);
+        assert!(out.ends_with(b"}}\n"), "{}", String::from_utf8_lossy(&out));
+    }
+}
+
+#[test]
 fn a_key_without_an_end_is_swallowed_whole() {
     let head = ["-----BEGIN PRIVATE", " KEY-----\n"].concat();
     let body: String = (0..3000).map(|i| generic(i * 3 + 1).1 + "\n").collect();

@@ -87,6 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         allow,
         here: here.clone(),
         tracked: None,
+        ours: args.baseline.as_ref().or(args.write_baseline.as_ref()).map(|p| here.join(p)),
         likely: args.likely,
         hits: Vec::new(),
         scanned,
@@ -134,6 +135,8 @@ struct Sweep<'a> {
     allow: AllowFile,
     here: PathBuf,
     tracked: Option<BTreeSet<PathBuf>>,
+    /// The file of the baseline.
+    ours: Option<PathBuf>,
     likely: bool,
     hits: Vec<Hit>,
     scanned: Scanned,
@@ -152,6 +155,8 @@ impl Sweep<'_> {
                 .extend(left_out.iter().map(|p| format!("{} (downloaded or built)", shown(p, &self.here))));
             todo.extend(found.into_iter().map(|f| (*place, f)));
         }
+        // A baseline's random salt and hashes are no secrets.
+        todo.retain(|(_, path)| self.ours.as_ref() != Some(path));
         self.progress.set_length(u64::try_from(todo.len()).unwrap_or(0));
         for (place, path) in todo {
             self.progress.set_message(shown(&path, &self.here));
