@@ -97,7 +97,7 @@ fn run() -> Result<u8, Box<dyn std::error::Error>> {
     let file = events.map(|p| OpenOptions::new().create(true).append(true).open(p)).transpose()?;
     let observer: Arc<dyn Observer> = Arc::new(Lines(Mutex::new(file)));
     let command: Vec<OsString> = words.collect();
-    Ok(contain::run(profile, &command, Box::new(move || rules), &observer)?)
+    Ok(contain::run(profile, &command, Box::new(move || rules), &observer, Box::new(|| Ok(())))?)
 }
 
 fn path(text: OsString) -> Result<AbsPath, Box<dyn std::error::Error>> {

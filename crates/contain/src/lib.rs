@@ -31,11 +31,15 @@ use std::sync::Arc;
 /// does not wait for it.
 pub type RulesMaker = Box<dyn FnOnce() -> egress::Rules>;
 
+/// What the caller begins once the command's process is there, such as threads that read its output.
+pub type Started<'a> = Box<dyn FnOnce() -> std::io::Result<()> + 'a>;
+
 /// Runs a command in the bounds of a profile and waits for it. Standard input, output and error are the caller's own;
 /// signals are handed on; the answer is the exit status as a shell tells it (128 and the signal's number for one that a
 /// signal ended). When this returns, no process of the command is left.
 ///
-/// The caller must have no other thread yet, and should end soon after: signals stay held back.
+/// The caller must have no other thread yet, since the command's process begins as a copy of this one: `started` is
+/// called when it may have some. It should end soon after: signals stay held back.
 ///
 /// # Errors
 /// [`ContainError`]; the command has not run then.
@@ -44,12 +48,13 @@ pub fn run(
     command: &[OsString],
     rules: RulesMaker,
     observer: &Arc<dyn Observer>,
+    started: Started<'_>,
 ) -> Result<u8> {
     #[cfg(target_os = "linux")]
-    return linux::run(profile, command, rules, observer);
+    return linux::run(profile, command, rules, observer, started);
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = (profile, command, rules, observer);
+        let _ = (profile, command, rules, observer, started);
         Err(ContainError::System(std::env::consts::OS))
     }
 }

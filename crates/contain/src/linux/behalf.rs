@@ -6,17 +6,17 @@ use super::guardian::Guardian;
 use super::launch::{self, Filters, Plan};
 use super::notify::{self, Address};
 use super::private::Private;
-use super::supervise::{Looks, Network, aside, hold, shell_status, tell_broken};
+use super::supervise::{Looks, Network, aside, begin_caller, hold, shell_status, tell_broken};
 use super::sys::{self, Answer, Question, Split};
 use super::walls::Rights;
 use super::wire::{self, Word};
 use super::{memory, net};
-use crate::RulesMaker;
 use crate::environment;
 use crate::error::{ContainError, Result};
 use crate::observer::{Denied, Event, Observer};
 use crate::profile::{Profile, Tier};
 use crate::view::View;
+use crate::{RulesMaker, Started};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -39,7 +39,7 @@ pub(super) fn run(
     command: &[OsString],
     rules: RulesMaker,
     observer: &Arc<dyn Observer>,
-    begun: Instant,
+    (started, begun): (Started<'_>, Instant),
 ) -> Result<u8> {
     let private = Private::make(&profile, view)?;
     let (http, socks) = (net::listener(Ipv4Addr::LOCALHOST, 0)?, net::listener(Ipv4Addr::LOCALHOST, 0)?);
@@ -75,6 +75,7 @@ pub(super) fn run(
         Split::Parent(pid) => pid,
     };
     drop(theirs);
+    begin_caller(started, pid)?;
     let mut desk = Desk {
         pid,
         words: Some(words),

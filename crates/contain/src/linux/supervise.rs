@@ -6,13 +6,13 @@ use super::launch::{self, Filters, Plan};
 use super::sys::{self, Split};
 use super::wire::{self, Word};
 use super::{behalf, caches, net, notify};
-use crate::RulesMaker;
 use crate::environment;
 use crate::error::{ContainError, Result};
 use crate::observer::{Denied, Event, Observer};
 use crate::probe;
 use crate::profile::{Profile, Tier};
 use crate::view::View;
+use crate::{RulesMaker, Started};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::inotify;
@@ -73,6 +73,7 @@ pub(crate) fn run(
     command: &[OsString],
     rules: RulesMaker,
     observer: &Arc<dyn Observer>,
+    started: Started<'_>,
 ) -> Result<u8> {
     check(&profile)?;
     let wanted = profile.tier.unwrap_or(Tier::A);
@@ -95,13 +96,26 @@ pub(crate) fn run(
                 }
             }
             Err(error) => return Err(error),
-            Ok(run) => return run.supervise(&profile, &view, command, rules, observer, begun),
+            Ok(run) => {
+                begin_caller(started, run.launcher)?;
+                return run.supervise(&profile, &view, command, rules, observer, begun);
+            }
         }
     }
     if let Some(lack) = probe::probe().lacks_b {
         return Err(ContainError::Unavailable { wanted: Tier::B, lack });
     }
-    behalf::run(profile, &view, command, rules, observer, begun)
+    behalf::run(profile, &view, command, rules, observer, (started, begun))
+}
+
+/// Lets the caller begin what it waited with; where it cannot, nothing is run.
+pub(super) fn begin_caller(started: Started<'_>, launcher: Pid) -> Result<()> {
+    started().map_err(|e| {
+        // The command's program waits for the first answer, which now never comes.
+        let _ = sys::signal(launcher, libc::SIGKILL);
+        reap(launcher);
+        ContainError::setup("beginning to read what the command prints", e)
+    })
 }
 
 /// What must hold of every profile.
@@ -356,7 +370,8 @@ impl Run {
                 return Ok(End::Stopped);
             }
             if looks.armed && !was_armed {
-                wire::send(self.words.as_fd(), &Word::Watch, &[])?;
+                // A launcher that has ended meanwhile has left its last word, which is read next.
+                let _ = wire::send(self.words.as_fd(), &Word::Watch, &[]);
             }
             if on(fixed + 2) {
                 self.decoys.hear(view, observer.as_ref());
@@ -368,7 +383,7 @@ impl Run {
                 while let Some(came) = sys::next_signal(&self.signals) {
                     // A key on the terminal has reached the command already.
                     if came.signal != libc::SIGCHLD && !came.by_kernel {
-                        wire::send(self.words.as_fd(), &Word::Signal(came.signal), &[])?;
+                        let _ = wire::send(self.words.as_fd(), &Word::Signal(came.signal), &[]);
                     }
                 }
             }
