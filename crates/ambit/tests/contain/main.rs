@@ -146,6 +146,7 @@ fn an_agent_cannot_widen_its_bounds() {
         &["--write", "/tmp"],
         &["--read", "/"],
         &["--allow-network", "10.0.0.0/8"],
+        &["--env", "GITHUB_TOKEN"],
         &["--profile", "agent"],
     ] {
         let mut ambit = Command::new(env!("CARGO_BIN_EXE_ambit"));

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Share a port of this machine's own loopback
     #[arg(long, value_name = "PORT")]
     allow_port: Vec<u16>,
+    /// Hand on a variable of the environment that is withheld otherwise, such as an agent's own key
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
     /// Show one more file or directory
     #[arg(long, value_name = "PATH")]
     read: Vec<PathBuf>,
@@ -51,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     session: Option<String>,
     /// The ticket of a call that the hook let through: runs that call's command, once (the hook writes this)
-    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_network", "allow_port", "read", "write", "profile"])]
+    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_network", "allow_port", "env", "read", "write", "profile"])]
     call: Option<String>,
     /// Print the directory in which the call with this ticket ended (the hook writes this)
     #[arg(long, value_name = "ID", hide = true, exclusive = true)]
@@ -100,6 +103,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     profile.ask = "A person can show it with `ambit run --read PATH`.".to_owned();
     profile.variables = allowed_variables(environment::all(), &|_| false);
+    for name in &args.env {
+        let value = environment::variable(name).with_context(|| format!("the variable `{name}` is not set"))?;
+        profile.variables.retain(|(n, _)| n != name.as_str());
+        profile.variables.push((name.into(), value.into()));
+    }
     if args.profile == ProfileName::Agent {
         whole_agent(&mut profile, &roots);
     }
@@ -133,7 +141,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         })
     };
     let command = call.as_ref().map_or_else(|| args.command.clone(), call::Call::command);
-    let ended = contain::run(profile, &command, rules, &observer);
+    let ended = contain::run(profile, &command, rules, &observer, Box::new(|| Ok(())));
     if let Some(call) = &call {
         call.ended(&roots.state);
     }
@@ -187,6 +195,7 @@ fn refuse_loosening(args: &Args) -> Result<()> {
     let widened = !args.allow_host.is_empty()
         || !args.allow_network.is_empty()
         || !args.allow_port.is_empty()
+        || !args.env.is_empty()
         || !args.read.is_empty()
         || !args.write.is_empty()
         || args.project.is_some()
