@@ -68,7 +68,17 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
             }
             (assignment(text, from, to, place), false)
         }
-        (b':', Some(b':')) => return None,
+        (b':', Some(b':')) => {
+            // `::=` assigns, `::` alone is a path.
+            while at(text, place) == Some(b':') {
+                place += 1;
+            }
+            if at(text, place) != Some(b'=') {
+                return None;
+            }
+            place += 1;
+            (Bond::Assign, false)
+        }
         (b':', Some(b'=')) => {
             place += 2;
             (Bond::Assign, false)
@@ -97,7 +107,7 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
             }
             (Bond::Assign, true)
         }
-        (b'+', Some(b'=')) => {
+        (b'+' | b'.', Some(b'=')) => {
             place += 2;
             (Bond::Assign, true)
         }
@@ -146,6 +156,10 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
             place = attribute(text, place, roof)?;
             (Bond::Assign, false)
         }
+        _ if gap && typed(text, place).is_some() => {
+            place = typed(text, place)?;
+            (Bond::Assign, true)
+        }
         _ if gap && option => (Bond::Option, false),
         _ if gap && netrc(text, from, to) => (Bond::Option, false),
         (b'v', _) if gap => {
@@ -155,6 +169,9 @@ pub(crate) fn start(text: &[u8], from: usize, to: usize) -> Option<Start> {
         _ => return None,
     };
     place = spaces(text, place, roof);
+    if bond == Bond::Element {
+        place += class::run(part(text, place, roof), class::SPACE, 40);
+    }
     if matches!(bond, Bond::Assign | Bond::Colon | Bond::Beside)
         && matches!(at(text, place), Some(b'\n' | b'\r'))
     {
@@ -230,6 +247,14 @@ fn annotation(text: &[u8], place: usize) -> Option<usize> {
     let digits = kind.iter().filter(|b| b.is_ascii_digit()).count();
     (plain && word && digits < 6 && kind.ends_with(b" ") && at(room, equals + 1) != Some(b'='))
         .then_some(place + equals + 1)
+}
+
+/// After `string = ` in `var name string = "…"`.
+fn typed(text: &[u8], place: usize) -> Option<usize> {
+    let kind = class::run(part(text, place, place + 32), class::WORD | class::DOT, 32);
+    let rest = part(text, place + kind, place + kind + 4);
+    (kind > 0 && rest.starts_with(b" = ") && matches!(rest.get(3), Some(b'"' | b'\'' | b'`')))
+        .then_some(place + kind + 3)
 }
 
 /// After `value=` or `"value":` in an attribute or a member beside the one that gave the name.
