@@ -1,7 +1,7 @@
 //! Keeping the index: records are read in batches and put in, one transaction a batch.
 
 use super::Index;
-use super::rows::{RecordRow, changes, place, sealed_text, some};
+use super::rows::{RecordRow, changes, place, sealed_text, some, tally};
 use crate::error::{Result, ServerError};
 use crate::opened::Opened;
 use data_encoding::HEXLOWER;
@@ -54,6 +54,7 @@ impl Feeder {
             "DELETE FROM record",
             "DELETE FROM effect",
             "DELETE FROM session",
+            "DELETE FROM tally",
             "DELETE FROM meta WHERE name <> 'version'",
         ] {
             sqlx::query(statement).execute(&mut *transaction).await?;
@@ -199,7 +200,7 @@ async fn put(transaction: &mut Transaction<'_, Sqlite>, rows: &[RecordRow]) -> R
             values.push_bind(opened.subject.as_deref());
             values.push_bind(sealed_text(opened, "person"));
             values.push_bind(some(opened.clear("tool")));
-            values.push_bind(some(opened.clear("verdict")));
+            values.push_bind(row.verdict());
             values.push_bind(row.judged());
             values.push_bind(some(opened.clear("rule")));
             values.push_bind(row.title.as_str());
@@ -227,6 +228,18 @@ async fn put(transaction: &mut Transaction<'_, Sqlite>, rows: &[RecordRow]) -> R
         });
         query.push(" ON CONFLICT (idx, place) DO NOTHING");
         query.build().execute(&mut **transaction).await?;
+    }
+    for ((hour, what, name), count) in tally(rows) {
+        sqlx::query(
+            "INSERT INTO tally (hour, what, name, count) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (what, hour, name) DO UPDATE SET count = tally.count + excluded.count",
+        )
+        .bind(hour)
+        .bind(what)
+        .bind(name)
+        .bind(count)
+        .execute(&mut **transaction)
+        .await?;
     }
     for (id, change) in changes(rows) {
         let [records, free, contained, asked, denied, ran, failed] = change.counts;

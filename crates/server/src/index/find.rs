@@ -84,7 +84,7 @@ impl Filter {
             }
         }
         if let Some(verdict) = &self.verdict {
-            query.push(" AND r.verdict IS NOT NULL AND (r.verdict = ").push_bind(verdict.clone());
+            query.push(" AND (r.verdict = ").push_bind(verdict.clone());
             query.push(" OR r.judged = ").push_bind(verdict.clone()).push(")");
         }
         if let Some(rule) = &self.rule {

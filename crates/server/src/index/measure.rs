@@ -69,77 +69,70 @@ fn unsigned(number: i64) -> u64 {
 }
 
 impl Index {
-    /// Calls since a time by what was answered.
+    /// Calls since a time, to the hour, by what was answered.
     ///
     /// # Errors
     /// If the index does not answer.
     pub async fn friction(&self, since: Timestamp) -> Result<Friction> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT verdict, count(*) FROM record WHERE verdict IS NOT NULL AND kind = 'decision' AND at >= $1 GROUP BY verdict",
-        )
-        .bind(since.as_microsecond())
-        .fetch_all(self.pool())
-        .await?;
         let mut out = Friction::default();
-        rows.iter().for_each(|(verdict, count)| out.add(verdict, unsigned(*count)));
+        for named in self.tallied("verdict", since, 100).await? {
+            out.add(&named.name, named.count);
+        }
         Ok(out)
     }
 
-    /// Calls of spans of `seconds` each, from `since` on, in order; spans without calls are there too, up to `now`.
+    /// Calls of spans of `hours` each, from the hour of `since` on, in order; spans without calls are there too, up to
+    /// `now`.
     ///
     /// # Errors
     /// If the index does not answer.
-    pub async fn friction_by(&self, since: Timestamp, now: Timestamp, seconds: i64) -> Result<Vec<Span>> {
-        let span = seconds.max(1).saturating_mul(1_000_000);
-        let begin = since.as_microsecond();
+    pub async fn friction_by(&self, since: Timestamp, now: Timestamp, hours: u16) -> Result<Vec<Span>> {
+        let (begin, span) = (hour(since), i64::from(hours.max(1)));
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-            "SELECT (at - $1) / $2, verdict, count(*) FROM record WHERE verdict IS NOT NULL AND kind = 'decision' AND at >= $1 \
-             GROUP BY 1, 2",
+            "SELECT (hour - $1) / $2, name, sum(count) FROM tally WHERE what = 'verdict' AND hour >= $1 GROUP BY 1, 2",
         )
         .bind(begin)
         .bind(span)
         .fetch_all(self.pool())
         .await?;
-        let spans = ((now.as_microsecond() - begin) / span + 1).clamp(1, 400);
+        let spans = ((hour(now) - begin) / span + 1).clamp(1, 400);
         Ok((0..spans)
             .map(|at| {
                 let mut friction = Friction::default();
                 for (_, verdict, count) in rows.iter().filter(|(span, ..)| *span == at) {
                     friction.add(verdict, unsigned(*count));
                 }
-                Span { begin: super::rows::time(begin.saturating_add(at.saturating_mul(span))), friction }
+                let second = begin.saturating_add(at.saturating_mul(span)).saturating_mul(3600);
+                Span { begin: Timestamp::from_second(second).unwrap_or(since), friction }
             })
             .collect())
     }
 
-    /// Rules that stopped calls (a question or a denial) since a time, the most frequent first.
+    /// Rules that stopped calls (a question or a denial) since a time, to the hour, the most frequent first.
     ///
     /// # Errors
     /// If the index does not answer.
     pub async fn stopping_rules(&self, since: Timestamp, limit: u32) -> Result<Vec<Named>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT rule, count(*) AS n FROM record WHERE rule IS NOT NULL AND judged IN ('ask', 'deny') AND kind = 'decision' \
-             AND at >= $1 GROUP BY rule ORDER BY n DESC, rule LIMIT $2",
-        )
-        .bind(since.as_microsecond())
-        .bind(i64::from(limit))
-        .fetch_all(self.pool())
-        .await?;
-        Ok(named(rows))
+        self.tallied("stopped", since, limit).await
     }
 
-    /// Effects by surface or by kind since a time, the most frequent first.
+    /// Effects by surface or by kind since a time, to the hour, the most frequent first.
     ///
     /// # Errors
     /// If the index does not answer.
     pub async fn effects(&self, by_surface: bool, since: Timestamp) -> Result<Vec<Named>> {
-        let statement = if by_surface {
-            "SELECT e.surface, count(*) AS n FROM record r JOIN effect e ON e.idx = r.idx WHERE r.at >= $1 GROUP BY e.surface ORDER BY n DESC"
-        } else {
-            "SELECT e.kind, count(*) AS n FROM record r JOIN effect e ON e.idx = r.idx WHERE r.at >= $1 GROUP BY e.kind ORDER BY n DESC"
-        };
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as(statement).bind(since.as_microsecond()).fetch_all(self.pool()).await?;
+        self.tallied(if by_surface { "surface" } else { "effect" }, since, 100).await
+    }
+
+    async fn tallied(&self, what: &str, since: Timestamp, limit: u32) -> Result<Vec<Named>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT name, sum(count) AS n FROM tally WHERE what = $1 AND hour >= $2 GROUP BY name ORDER BY n DESC, name LIMIT $3",
+        )
+        .bind(what)
+        .bind(hour(since))
+        .bind(i64::from(limit))
+        .fetch_all(self.pool())
+        .await?;
         Ok(named(rows))
     }
 
@@ -152,6 +145,11 @@ impl Index {
             sqlx::query_as("SELECT max(idx) FROM record").fetch_one(self.pool()).await?;
         Ok(last.map_or(0, |last| unsigned(last) + 1))
     }
+}
+
+/// Hours since 1970.
+fn hour(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(3600)
 }
 
 fn named(rows: Vec<(String, i64)>) -> Vec<Named> {

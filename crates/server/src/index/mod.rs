@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(crate) type Db = sqlx::Sqlite;
 
 /// Version of the schema and of what is put into it; another one means that the index is built again.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 const SCHEMA: &str = include_str!("schema.sql");
 /// Name of the index's file below the state directory.
 const FILE: &str = "console/index.db";

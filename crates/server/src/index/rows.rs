@@ -34,10 +34,36 @@ impl RecordRow {
         Self { opened, title, search, body }
     }
 
-    /// What policy said, whatever was answered.
-    pub(crate) fn judged(&self) -> Option<&str> {
-        some(self.opened.clear("would")).or_else(|| some(self.opened.clear("verdict")))
+    /// What was answered to a call; of records about calls only.
+    pub(crate) fn verdict(&self) -> Option<&str> {
+        some(self.opened.clear("verdict")).filter(|_| self.opened.kind == Kind::DECISION)
     }
+
+    /// What policy said of a call, where something else was answered.
+    pub(crate) fn judged(&self) -> Option<&str> {
+        some(self.opened.clear("would")).filter(|_| self.opened.kind == Kind::DECISION)
+    }
+}
+
+/// What a batch adds to the tally: hour, what, name → count.
+pub(crate) fn tally(rows: &[RecordRow]) -> HashMap<(i64, &'static str, String), i64> {
+    let mut out = HashMap::new();
+    for row in rows {
+        let opened = &row.opened;
+        let hour = opened.at.as_second().div_euclid(3600);
+        let mut add = |what, name: &str| *out.entry((hour, what, name.to_owned())).or_insert(0) += 1;
+        if let Some(verdict) = row.verdict() {
+            add("verdict", verdict);
+            if opened.would().or(opened.verdict()) >= Some(VerdictKind::Ask) {
+                add("stopped", opened.clear("rule"));
+            }
+        }
+        for effect in opened.effects() {
+            add("surface", effect.surface);
+            add("effect", effect.kind);
+        }
+    }
+    out
 }
 
 /// The columns of which [`opened`] makes a record.

@@ -17,6 +17,7 @@ CREATE TABLE record (
     subject TEXT,
     person TEXT,
     tool TEXT,
+    -- What was answered to a call, and what policy said where that differs.
     verdict TEXT,
     judged TEXT,
     rule TEXT,
@@ -33,6 +34,7 @@ CREATE INDEX record_session ON record (session, idx) WHERE session IS NOT NULL;
 CREATE INDEX record_call ON record (call) WHERE call IS NOT NULL;
 CREATE INDEX record_subject ON record (subject, idx) WHERE subject IS NOT NULL;
 CREATE INDEX record_verdict ON record (verdict, idx) WHERE verdict IS NOT NULL;
+CREATE INDEX record_judged ON record (judged, idx) WHERE judged IS NOT NULL;
 CREATE INDEX record_rule ON record (rule, idx) WHERE rule IS NOT NULL;
 
 CREATE TABLE effect (
@@ -66,6 +68,15 @@ CREATE TABLE session (
     failed BIGINT NOT NULL
 );
 CREATE INDEX session_last ON session (last);
+
+-- How often what happened, by the hour (hours since 1970): `verdict`, `stopped` (by rule), `surface`, `effect`.
+CREATE TABLE tally (
+    hour BIGINT NOT NULL,
+    what TEXT NOT NULL,
+    name TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (what, hour, name)
+);
 
 -- Searches that people keep.
 CREATE TABLE saved (

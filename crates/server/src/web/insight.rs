@@ -39,7 +39,7 @@ pub(crate) async fn page(
     let today = clock.parse("today").unwrap_or(clock.now);
     let since = today - SignedDuration::from_hours(24 * (days - 1));
     let friction = app.index.friction(since).await?;
-    let spans = app.index.friction_by(since, clock.now, if days == 1 { 3600 } else { 86_400 }).await?;
+    let spans = app.index.friction_by(since, clock.now, if days == 1 { 1 } else { 24 }).await?;
     let rules = app.index.stopping_rules(since, 12).await?;
     let surfaces = app.index.effects(true, since).await?;
     let kinds = app.index.effects(false, since).await?;
