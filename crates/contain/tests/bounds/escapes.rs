@@ -1,10 +1,11 @@
 //! What must not be possible.
 
-use crate::world::{World, processes, soon, users};
+use crate::world::{NOBODY, World, processes, soon, users};
 use std::io::Read as _;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
@@ -15,6 +16,47 @@ fn the_worst_program_reports_nothing() {
         let world = World::new("A", user);
         let found = worst(&world, "");
         assert_eq!(found, Vec::<String>::new(), "as {user:?}");
+    }
+}
+
+/// The worst-case program is no use if it cannot get out of anything. As a user who can do little harm, and without what
+/// would leave this machine.
+#[test]
+fn the_worst_program_gets_out_where_nothing_holds_it() {
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let world = World::new("A", Some(NOBODY));
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let done = Command::new("./escape")
+        .current_dir(world.path("project"))
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .env_clear()
+        .env("HOME", world.path("home"))
+        .env("PATH", "/usr/bin:/bin")
+        .env("PYTEST_ESCAPE_OUTSIDE", world.path("outside"))
+        .env("PYTEST_ESCAPE_PORT", listening.local_addr().unwrap().port().to_string())
+        .env(
+            "PYTEST_ESCAPE_SKIP",
+            "send a datagram to the host|look up a name that is not allowed|fetch past the rules",
+        )
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&done.stdout);
+    for found in [
+        "write outside",
+        "write outside through a link",
+        "read a secret outside",
+        "read it through this process's root",
+        "read a credential of the home",
+        "read the project's secrets",
+        "change git's configuration",
+        "make a git hook",
+        "set the user bit",
+        "a host's port",
+    ] {
+        assert!(out.contains(&format!("ESCAPED: {found}\n")), "{found}: {out}");
     }
 }
 
@@ -144,7 +186,6 @@ fn worktrees_reach_their_repository_but_not_its_configuration() {
             let mut git = Command::new("git");
             git.current_dir(world.path(dir)).env("HOME", world.path("home")).args(arguments);
             if let Some(uid) = user {
-                use std::os::unix::process::CommandExt as _;
                 git.uid(uid).gid(uid);
             }
             let out = git.output().unwrap();
