@@ -26,7 +26,7 @@ pub(crate) fn probe() -> Probe {
 }
 
 /// What tier B needs: Landlock of version 3 (truncation), supervised filters, descriptors taken from another process.
-fn lacks_b(landlock: u32) -> Option<Lack> {
+pub(super) fn lacks_b(landlock: u32) -> Option<Lack> {
     if landlock == 0 {
         return Some(Lack::NoLandlock);
     }

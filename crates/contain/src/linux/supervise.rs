@@ -102,7 +102,7 @@ pub(crate) fn run(
             }
         }
     }
-    if let Some(lack) = probe::probe().lacks_b {
+    if let Some(lack) = super::probe::lacks_b(sys::landlock_version()) {
         return Err(ContainError::Unavailable { wanted: Tier::B, lack });
     }
     behalf::run(profile, &view, command, rules, observer, (started, begun))
