@@ -74,6 +74,15 @@ pub(super) fn event(record: &Opened, about: &About) -> Value {
     };
     put("class_uid", class_uid.into());
     put("category_uid", category_uid.into());
+    let (class_name, category_name) = match class_uid {
+        6003 => ("API Activity", "Application Activity"),
+        6002 => ("Application Lifecycle", "Application Activity"),
+        3004 => ("Entity Management", "Identity & Access Management"),
+        _ => ("Base Event", "Uncategorized"),
+    };
+    put("class_name", class_name.into());
+    put("category_name", category_name.into());
+    put("type_name", format!("{class_name}: {activity_name}").into());
     put("activity_id", activity_id.into());
     put("activity_name", activity_name.into());
     put("type_uid", (class_uid * 100 + activity_id).into());

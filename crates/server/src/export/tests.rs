@@ -83,6 +83,10 @@ fn ocsf_has_what_its_classes_demand() {
         (&call["class_uid"], &call["type_uid"], &call["activity_name"]),
         (&json!(6003), &json!(600_304), &json!("Delete"))
     );
+    assert_eq!(
+        (&call["type_name"], &call["category_name"]),
+        (&json!("API Activity: Delete"), &json!("Application Activity"))
+    );
     assert_eq!((&call["action_id"], &call["disposition"]), (&json!(2), &json!("Blocked")));
     assert_eq!(call["metadata"]["version"], json!(OCSF_VERSION));
     assert_eq!(call["resources"][0]["name"], json!("/"));
