@@ -90,7 +90,7 @@ pub(super) fn run(
     let mut network = Network::new(vec![http, socks], rules, observer);
     let ended = desk.attend(&profile, command, &mut network);
     end_all();
-    network.stop();
+    drop(network.stop());
     let broken = tell_broken(&desk.guardian, observer.as_ref());
     drop(private);
     let status = match ended? {

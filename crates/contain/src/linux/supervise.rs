@@ -296,7 +296,7 @@ impl Run {
         // Whatever happened, no process of the command is left after this.
         let _ = sys::signal(self.launcher, libc::SIGKILL);
         reap(self.launcher);
-        network.stop();
+        let sockets = network.stop();
         self.decoys.hear(view, observer.as_ref());
         let broken = tell_broken(&self.guardian, observer.as_ref());
         let status = match outcome? {
@@ -309,7 +309,7 @@ impl Run {
         let watchers = self.guardian.take_watcher().into_iter().chain(self.decoys.watcher);
         // The next run may take the caches' layers now: nothing uses the mounts that are about to go.
         drop(self.caches);
-        sys::close_elsewhere(watchers.chain(self.mounts).collect());
+        sys::close_elsewhere(watchers.chain(sockets).chain(self.mounts).collect());
         Ok(status)
     }
 
@@ -504,11 +504,11 @@ impl Network {
         Ok(())
     }
 
-    /// Ends every connection.
-    pub(super) fn stop(&mut self) {
-        self.sockets.clear();
+    /// Ends every connection. Gives back the sockets that nobody came to, whose end takes the kernel a while.
+    pub(super) fn stop(&mut self) -> Vec<OwnedFd> {
         if let Some(server) = self.server.take() {
             server.shutdown();
         }
+        std::mem::take(&mut self.sockets)
     }
 }
