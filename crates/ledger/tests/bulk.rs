@@ -1,5 +1,4 @@
 //! Reading all of a ledger with its sealed values gives what reading each record does.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use jiff::Timestamp;
 use ledger::{Durability, Kind, Ledger, Options, Reader, Record};

@@ -1,5 +1,4 @@
 //! The console in a real browser: `tests/browser/console.mjs`, driven over the example `stand`.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
 use std::process::Command;
