@@ -11,6 +11,9 @@ pub struct SecretTerms {
     pub backends: BTreeMap<String, BackendTerms>,
     /// The secrets that may be lent, by the name that a reference `secret://NAME` uses.
     pub lend: BTreeMap<String, LendTerms>,
+    /// A file of certificates (PEM) trusted beside the system's, where a host that secrets are lent for has its own
+    /// authority.
+    pub ca_file: Option<String>,
 }
 
 /// Where secrets lie.
@@ -95,6 +98,31 @@ pub struct LendTerms {
     pub uses: Option<u32>,
     /// Whether every lease needs a person's consent, even where these terms fit.
     pub ask: bool,
+}
+
+/// Whether terms let a program have a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lending {
+    /// Configured terms or a grant fit.
+    Fits,
+    /// Terms fit, and say that a person must agree each time.
+    Asks,
+    /// No terms let this program have it.
+    #[default]
+    None,
+}
+
+impl Lending {
+    /// The word policies use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fits => "fits",
+            Self::Asks => "asks",
+            Self::None => "none",
+        }
+    }
 }
 
 /// How a secret reaches a process.

@@ -13,6 +13,7 @@ mod host;
 mod lend;
 mod path;
 mod place;
+mod reference;
 mod verdict;
 
 pub use call::{Agent, CallId, SessionId, Tool, ToolCall};
@@ -25,7 +26,8 @@ pub use facts::{AsWritten, Environment, Facts, FileKind, GitState, Named, Resolv
 pub use git::{GitConfig, GitLoss};
 pub use glob::matches;
 pub use host::{Host, HostZone};
-pub use lend::{BackendTerms, Delivery, LendTerms, Placement, SecretTerms};
+pub use lend::{BackendTerms, Delivery, LendTerms, Lending, Placement, SecretTerms};
 pub use path::{AbsPath, PathError};
 pub use place::{PathClass, PathFacts, PathTarget, Vital, Zone, path_facts};
+pub use reference::{is_secret_name, replace_secret_references, secret_references};
 pub use verdict::{Concession, Needs, Offers, VerdictKind};

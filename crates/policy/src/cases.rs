@@ -319,7 +319,7 @@ fn ordinary(kind: EffectKind) -> Value {
             "provider": "kubernetes", "verb": "read", "resource": "pods", "environment": "non_production", "dry_run": false,
         }),
         EffectKind::Query => json!({ "database": "dev", "class": "read", "environment": "local" }),
-        EffectKind::UseSecret => json!({ "name": "TEST_KEY", "program": "npm", "host": "" }),
+        EffectKind::UseSecret => json!({ "name": "test-key", "program": "npm", "host": "", "terms": "none" }),
         EffectKind::Reveal => json!({ "what": "environment", "name": "" }),
         EffectKind::Send | EffectKind::Fetch => json!({
             "host": "example.com", "zone": "public", "port": null, "method": "get", "allowlisted": false,

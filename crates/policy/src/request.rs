@@ -248,7 +248,12 @@ fn facts(action: &Action) -> Vec<(&'static str, Value)> {
         ],
         Action::Query(q) => vec![("database", text(&q.database)), ("class", Word(q.class.word()))],
         Action::UseSecret(s) => {
-            vec![("secret", text(&s.name)), ("program", text(&s.program)), ("host", text(&s.host))]
+            vec![
+                ("secret", text(&s.name)),
+                ("program", text(&s.program)),
+                ("host", text(&s.host)),
+                ("terms", Word(s.terms.word())),
+            ]
         }
         Action::Reveal(r) => vec![("what", text(&r.what)), ("secret", text(&r.name))],
         Action::Send(n) | Action::Fetch(n) => net(n),

@@ -55,7 +55,7 @@ pub fn restrict(repo: &Config, org: &Config, trusted: bool) -> (Config, Vec<Igno
         }
     }
 
-    let loosening: [(&str, bool); 9] = [
+    let loosening: [(&str, bool); 10] = [
         ("not_production", repo.not_production != Names::default()),
         ("network.read_hosts", !repo.network.read_hosts.is_empty()),
         ("approvers", !repo.approvers.0.is_empty()),
@@ -65,6 +65,7 @@ pub fn restrict(repo: &Config, org: &Config, trusted: bool) -> (Config, Vec<Igno
         ("workspace.extra", !repo.workspace.extra.is_empty()),
         ("secrets.lend", !repo.secrets.lend.is_empty()),
         ("secrets.backends", !repo.secrets.backends.is_empty()),
+        ("secrets.ca_file", repo.secrets.ca_file.is_some()),
     ];
     if trusted {
         add_names(&mut merged.not_production, &repo.not_production);
@@ -85,6 +86,7 @@ pub fn restrict(repo: &Config, org: &Config, trusted: bool) -> (Config, Vec<Igno
         for (backend, terms) in &repo.secrets.backends {
             merged.secrets.backends.entry(backend.clone()).or_insert_with(|| terms.clone());
         }
+        merged.secrets.ca_file = merged.secrets.ca_file.or_else(|| repo.secrets.ca_file.clone());
     } else {
         loosening.iter().filter(|(_, set)| *set).for_each(|(key, _)| refuse(key));
     }

@@ -3,7 +3,7 @@
 use crate::context::{Context, Input, Invocation, Output};
 use crate::state::{Value, Variable};
 use crate::syntax::{Assignment, Part, Redirect, Word};
-use model::{FileKind, Origin, PathTarget, Span};
+use model::{Action, Effect, FileKind, Lending, Origin, PathTarget, SecretFacts, Span};
 use programs::{Class as VariableClass, Field, variable};
 
 /// Directories of the system in which a program's name says what it is.
@@ -20,6 +20,19 @@ const SYSTEM: [&str; 9] = [
 ];
 /// Variables by which the shell itself runs code.
 const RUNS: [&str; 7] = ["PS4", "PS0", "PROMPT_COMMAND", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"];
+
+/// The secrets that a program's words and variables refer to, each once.
+fn lent(words: &[Field], assignments: &[(String, Field)]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for field in assignments.iter().map(|(_, value)| value).chain(words) {
+        for name in model::secret_references(&field.shown()) {
+            if !out.iter().any(|o| o == name) {
+                out.push(name.to_owned());
+            }
+        }
+    }
+    out
+}
 
 impl Context<'_> {
     /// One simple command.
@@ -184,7 +197,42 @@ impl Context<'_> {
         if let (Some(plain), Some(first)) = (self.system_name(name), words.first_mut()) {
             *first = Field::text(plain, first.span);
         }
-        crate::meaning::invoke(self, Invocation { words, assignments, stdin, span })
+        let lent = lent(&words, &assignments);
+        let before = self.effects.len();
+        let program = words.first().map(Field::shown).unwrap_or_default();
+        let output = crate::meaning::invoke(self, Invocation { words, assignments, stdin, span });
+        self.lends(lent, &program, before, span);
+        output
+    }
+
+    /// Adds the use of secrets that a program is given by reference. The host is known where the program's own effects,
+    /// those from `before` on, name one and no other.
+    /// What another program of its own uses (`env`, `bash -c`) it only hands on.
+    fn lends(&mut self, mut names: Vec<String>, program: &str, before: usize, span: Span) {
+        names.retain(|name| {
+            let inner = |e: &Effect| matches!(&e.action, Action::UseSecret(s) if s.name == *name);
+            !self.effects.iter().skip(before).any(inner)
+        });
+        if names.is_empty() {
+            return;
+        }
+        let mut hosts: Vec<&String> = Vec::new();
+        for effect in self.effects.iter().skip(before) {
+            if let Action::Fetch(net) | Action::Send(net) = &effect.action
+                && !hosts.contains(&&net.host)
+            {
+                hosts.push(&net.host);
+            }
+        }
+        let host = match hosts.as_slice() {
+            [one] => (*one).clone(),
+            _ => String::new(),
+        };
+        let program = program.rsplit('/').next().unwrap_or(program).to_owned();
+        for name in names {
+            let (program, host) = (program.clone(), host.clone());
+            self.emit(Action::UseSecret(SecretFacts { name, program, host, terms: Lending::None }), span);
+        }
     }
 
     /// The program's name, when the path leads to a program of the system.

@@ -7,8 +7,6 @@ use std::str::FromStr;
 
 /// How a reference begins.
 const SCHEME: &str = "secret://";
-/// Longest name in bytes.
-const LONGEST: usize = 64;
 
 /// A secret's name: up to 64 of `a-z`, `0-9`, `.`, `_`, `-`, beginning with a letter or digit. So it stands in a file's
 /// name, a command and a URL as it is.
@@ -42,22 +40,12 @@ impl Name {
     pub fn of_reference(text: &str) -> Option<Self> {
         text.strip_prefix(SCHEME)?.parse().ok()
     }
-
-    fn good(text: &str) -> bool {
-        text.len() <= LONGEST
-            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && text.bytes().all(part)
-    }
-}
-
-fn part(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 impl FromStr for Name {
     type Err = VaultError;
     fn from_str(text: &str) -> Result<Self> {
-        if Self::good(text) { Ok(Self(text.to_owned())) } else { Err(VaultError::BadName(text.to_owned())) }
+        if model::is_secret_name(text) { Ok(Self(text.to_owned())) } else { Err(VaultError::BadName(text.to_owned())) }
     }
 }
 
@@ -83,18 +71,7 @@ impl fmt::Display for Name {
 /// The names that `text` refers to as `secret://NAME`, each once, in order.
 #[must_use]
 pub fn references(text: &str) -> Vec<Name> {
-    let mut out: Vec<Name> = Vec::new();
-    for piece in text.split(SCHEME).skip(1) {
-        let length = piece.bytes().take_while(|b| part(*b)).count();
-        // A full stop at the end belongs to the sentence around it.
-        let name = piece.get(..length).unwrap_or_default().trim_end_matches('.');
-        if let Ok(name) = name.parse::<Name>()
-            && !out.contains(&name)
-        {
-            out.push(name);
-        }
-    }
-    out
+    model::secret_references(text).into_iter().filter_map(|name| name.parse().ok()).collect()
 }
 
 #[cfg(test)]

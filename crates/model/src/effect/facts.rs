@@ -1,6 +1,6 @@
 //! What is known of an effect: one type of facts for each group of kinds.
 
-use crate::{Environment, HostZone, Tri};
+use crate::{Environment, HostZone, Lending, Tri};
 use serde::{Deserialize, Serialize};
 
 /// Where the code that would run comes from.
@@ -282,8 +282,11 @@ pub struct SecretFacts {
     pub name: String,
     /// The program it is lent to.
     pub program: String,
-    /// The host it may be sent to; empty when it stays on the machine.
+    /// The host that the command sends it to; empty when it is not known or the secret stays on the machine.
     pub host: String,
+    /// Whether configured terms or a grant of a person let the program have it.
+    #[serde(default)]
+    pub terms: Lending,
 }
 
 /// A secret that is shown.
