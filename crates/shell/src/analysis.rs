@@ -62,6 +62,9 @@ fn walk(cx: &mut Context<'_>, command: &str) -> Option<String> {
 
 /// Characters that make a command look like another one.
 fn warnings(command: &str) -> Vec<String> {
+    if syntax::ordinary(command) {
+        return Vec::new();
+    }
     let mut found: Vec<char> = Vec::new();
     for c in command.chars() {
         if syntax::strange(c) && !found.contains(&c) && found.len() < 8 {

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::state::Value;
 use crate::syntax::{Parameter, Part};
 use model::Span;
+use programs::Piece;
 
 impl Context<'_> {
     /// Walks an arithmetic expression: substitutions for their effects, variables for what their values may run.
@@ -24,7 +25,7 @@ impl Context<'_> {
                 }
                 Part::Command { .. } | Part::Arithmetic { .. } | Part::Process { .. } | Part::Array(_) => {
                     let value = self.value_quoted(std::slice::from_ref(part), span);
-                    if !value.number && !value.known().is_some_and(|t| Value::text(t).number) {
+                    if !self.is_number(&value) && !value.known().is_some_and(|t| Value::text(t).number) {
                         let written = value.field(span).shown();
                         self.opaque(
                             &written,
@@ -39,9 +40,15 @@ impl Context<'_> {
         self.names(&text, span);
     }
 
+    /// Whether a value is a number for arithmetic, where nothing at all counts as zero.
+    fn is_number(&self, value: &Value) -> bool {
+        value.number
+            || matches!(value.pieces.as_slice(), [Piece::Unknown(written)] if self.numbers.get(written) == Some(&true))
+    }
+
     fn must_be_number(&mut self, value: &Value, p: &Parameter, span: Span) {
         let known = value.known();
-        if value.number || known.as_deref().is_some_and(|t| t.is_empty() || Value::text(t).number) {
+        if self.is_number(value) || known.as_deref().is_some_and(|t| t.is_empty() || Value::text(t).number) {
             return;
         }
         match known {
@@ -110,7 +117,7 @@ impl Context<'_> {
             name => self.variable(name),
         };
         let number = match &value {
-            Some(value) => value.number || value.pieces.is_empty(),
+            Some(value) => value.pieces.is_empty() || self.is_number(value),
             // Unset in this text, and not known of the environment.
             None => self.state.variables.contains_key(name),
         };

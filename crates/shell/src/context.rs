@@ -38,18 +38,20 @@ pub(crate) struct Output {
     pub(crate) origin: Origin,
     /// Whether it may hold a secret, or data from outside the workspace.
     pub(crate) sensitive: bool,
+    /// Whether it is one whole number, or nothing where the command fails.
+    pub(crate) number: bool,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { text: None, origin: Origin::Unknown, sensitive: false }
+        Self { text: None, origin: Origin::Unknown, sensitive: false, number: false }
     }
 }
 
 impl Output {
     /// A text that is known whole.
     pub(crate) fn known(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), origin: Origin::Inline, sensitive: false }
+        Self { text: Some(text.into()), origin: Origin::Inline, sensitive: false, number: false }
     }
 
     /// What is written when this and then `next` are written to the same place.
@@ -71,7 +73,7 @@ impl Output {
         } else {
             Origin::Unknown
         };
-        Self { text, origin, sensitive: self.sensitive || next.sensitive }
+        Self { text, origin, sensitive: self.sensitive || next.sensitive, number: false }
     }
 
     /// What the next command of a pipeline reads.
@@ -127,6 +129,8 @@ pub(crate) struct Context<'a> {
     /// Unknown pieces that may hold a secret or something from the network, by their spelling: where they come from,
     /// and whether they may hold a secret.
     pub(crate) taints: BTreeMap<String, (Origin, bool)>,
+    /// Unknown pieces by their spelling: whether each is a number or nothing, whatever it was spelled for.
+    pub(crate) numbers: BTreeMap<String, bool>,
     /// For each function that is being walked, variables it made its own, as they were before.
     pub(crate) locals: Vec<Vec<(String, Option<Variable>)>>,
     /// When set, simple commands are listed here (for tests and explanations).
@@ -148,6 +152,7 @@ impl<'a> Context<'a> {
             exhausted: false,
             source: String::new(),
             taints: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             locals: Vec::new(),
             listing: None,
         }

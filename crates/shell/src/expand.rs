@@ -280,6 +280,9 @@ impl Context<'_> {
                     None => {
                         let written = self.written(*span, "$(…)");
                         self.taint(&written, output.origin, output.sensitive);
+                        // One spelling may stand for several texts: all of them must be numbers.
+                        let named = output.number && written != "$(…)";
+                        *self.numbers.entry(written.clone()).or_insert(true) &= named;
                         Value::unknown(written)
                     }
                 }
@@ -462,13 +465,17 @@ impl Context<'_> {
     /// A parameter's value without its operation; `None` when it is not known or not set.
     fn special(&mut self, name: &str, p: &Parameter) -> Option<Value> {
         if let Ok(n) = name.parse::<usize>() {
-            let arguments = self.state.arguments.as_ref()?;
-            return match n {
-                0 => Some(Value::unknown(p.raw.clone())),
-                _ => Some(arguments.get(n - 1).map_or_else(Value::default, |f| {
-                    f.known().map_or_else(|| Value { pieces: f.pieces.clone(), number: false }, Value::text)
-                })),
+            let of = |f: &Field| {
+                f.known().map_or_else(|| Value { pieces: f.pieces.clone(), number: false }, Value::text)
             };
+            let Some(at) = n.checked_sub(1) else {
+                // Who sets `BASH_ARGV0` changes `$0`.
+                let zero =
+                    self.state.zero.as_ref().filter(|_| !self.state.variables.contains_key("BASH_ARGV0"));
+                return Some(zero.map_or_else(|| Value::unknown(p.raw.clone()), of));
+            };
+            let arguments = self.state.arguments.as_ref()?;
+            return Some(arguments.get(at).map_or_else(Value::default, of));
         }
         match name {
             "?" | "$" | "!" | "LINENO" | "RANDOM" | "SECONDS" | "UID" | "EUID" | "PPID" | "BASHPID" => {

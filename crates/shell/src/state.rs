@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) renamed: BTreeSet<String>,
     /// What aliases of this text stand for.
     pub(crate) aliases: BTreeMap<String, String>,
+    /// `$0`, if known.
+    pub(crate) zero: Option<Field>,
     /// `$1 $2 …`, if known.
     pub(crate) arguments: Option<Vec<Field>>,
     /// Whether `IFS` is not the default any more.
@@ -117,6 +119,7 @@ impl State {
             functions: BTreeMap::new(),
             renamed: BTreeSet::new(),
             aliases: BTreeMap::new(),
+            zero: None,
             arguments: Some(Vec::new()),
             split: false,
             export_all: false,

@@ -23,6 +23,7 @@ impl Context<'_> {
             cwd: self.state.cwd.clone(),
             before: self.state.before.clone(),
             away: self.state.away,
+            zero: words.first().cloned(),
             arguments: Some(words.get(1..).unwrap_or_default().to_vec()),
             ..State::elsewhere()
         };
@@ -155,6 +156,7 @@ impl Context<'_> {
         self.state.doubt = doubt;
         if !certain {
             output.text = None;
+            output.number = false;
         }
         output
     }
@@ -243,7 +245,7 @@ impl Context<'_> {
                         self.state.merge(end);
                     }
                 }
-                Output { text: None, ..output }
+                Output { text: None, number: false, ..output }
             }
             Kind::Case { word, arms } => {
                 self.value(&word.parts, word.span);
@@ -258,7 +260,7 @@ impl Context<'_> {
                     // A body may go on into the next one (`;&`), so that each begins with all that is possible.
                     self.state.merge(before.clone());
                 }
-                Output { text: None, ..output }
+                Output { text: None, number: false, ..output }
             }
             Kind::While { condition, body, .. } => self.until_settled(|cx| {
                 let first = cx.list(condition, stdin.clone());
@@ -299,7 +301,7 @@ impl Context<'_> {
                 break;
             }
         }
-        Output { text: None, ..output }
+        Output { text: None, number: false, ..output }
     }
 
     fn each(

@@ -197,7 +197,48 @@ fn output(call: Call) -> Output {
     } else {
         call.origin
     };
-    Output { text, origin, sensitive: call.sensitive || stdin_sensitive }
+    Output { text, origin, sensitive: call.sensitive || stdin_sensitive, number: counts(&call) }
+}
+
+/// Whether what it prints is one whole number: `wc -l` of its standard input, `grep -c` of one file, `nproc`,
+/// `date +%s`. An option that is not named here may print more.
+fn counts(call: &Call) -> bool {
+    let only = |names: &[&str]| call.found.options.iter().all(|o| names.contains(&o.name.as_str()));
+    let operands = call.found.operands.as_slice();
+    if call.opaque || !call.found.unknowns.is_empty() {
+        return false;
+    }
+    match call.found.program.as_str() {
+        "wc" => {
+            let one = ["-l", "--lines", "-w", "--words", "-c", "--bytes", "-m", "--chars", "-L"];
+            operands.is_empty() && call.found.options.len() == 1 && only(&one)
+        }
+        "grep" => {
+            let quiet = [
+                "-c",
+                "--count",
+                "-i",
+                "--ignore-case",
+                "-v",
+                "--invert-match",
+                "-w",
+                "--word-regexp",
+                "-x",
+                "-E",
+                "-F",
+                "-P",
+                "-h",
+                "-s",
+            ];
+            call.has(&["-c", "--count"])
+                && only(&quiet)
+                && operands.len() <= 2
+                && operands.iter().all(|o| !o.many)
+        }
+        "nproc" => operands.is_empty() && only(&["--all"]),
+        "date" => only(&["-u", "-d"]) && matches!(operands, [one] if one.known().as_deref() == Some("+%s")),
+        _ => false,
+    }
 }
 
 fn only_stdin(call: &Call) -> bool {

@@ -41,8 +41,7 @@ pub(super) fn bash(cx: &mut Context<'_>, call: &mut Call) {
     }
     let origin = match call.inv.stdin.clone() {
         Input::Text(text) => {
-            let words = vec![Field::text("sh", span)];
-            let output = cx.apart(|cx| cx.run_script(&text, &words, Input::Null, span));
+            let output = cx.apart(|cx| cx.run_script(&text, &[], Input::Null, span));
             return call.prints(output);
         }
         Input::Null | Input::Inherit => return,

@@ -123,9 +123,10 @@ pub(crate) fn read(cx: &mut Context<'_>, call: &mut Call, reader: &str) {
         "python" => python::python(cx, call),
         "npm" | "yarn" => packages::npm(cx, call),
         "crontab" => users::crontab(cx, call),
+        "aws" => net::aws(cx, call),
         // Nothing that the roles and effects of the table do not say already.
-        "aws" | "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf" | "ruby" | "scp"
-        | "tee" | "terraform" | "test" | "uv" => {}
+        "echo" | "gh" | "jq" | "node" | "none" | "perl" | "pip" | "printf" | "ruby" | "scp" | "tee"
+        | "terraform" | "test" | "uv" => {}
         other => {
             let span = call.span();
             opaque(cx, call, format!("nothing here reads `{other}`"), Origin::Unknown, span);

@@ -219,3 +219,20 @@ pub(super) fn rsync(cx: &mut Context<'_>, call: &mut Call) {
         }
     }
 }
+
+/// `aws … --payload file://FILE`: the value of any parameter may be read from a file.
+pub(super) fn aws(cx: &mut Context<'_>, call: &mut Call) {
+    for word in call.inv.words.clone() {
+        let prefix = word.prefix();
+        let value =
+            prefix.split_once('=').filter(|(name, _)| name.starts_with("--")).map_or(0, |(n, _)| n.len() + 1);
+        let rest = prefix.get(value..).unwrap_or_default();
+        let Some(scheme) = ["file://", "fileb://"].into_iter().find(|s| rest.starts_with(s)) else {
+            continue;
+        };
+        if let Some(file) = word.strip(value + scheme.len()) {
+            let target = cx.path(&file);
+            call.sensitive |= cx.touch(Touch::Read, target, false, word.span);
+        }
+    }
+}

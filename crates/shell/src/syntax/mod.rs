@@ -17,7 +17,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 pub(crate) use grammar::assignment;
-pub(crate) use show::{shown, strange};
+pub(crate) use show::{ordinary, shown, strange};
 pub(crate) use word::{is_name, selects_all};
 
 /// The longest text that is read, in bytes.

@@ -128,41 +128,47 @@ impl Reader<'_, '_> {
                     Some(b'\n') => self.pos += 1,
                     Some(b @ (b'$' | b'`' | b'\\')) => {
                         self.pos += 1;
-                        push(parts, quoted(char::from(b)));
+                        push_char(parts, char::from(b), true);
                     }
                     Some(b'"') if quote => {
                         self.pos += 1;
-                        push(parts, quoted('"'));
+                        push_char(parts, '"', true);
                     }
-                    _ => push(parts, quoted('\\')),
+                    _ => push_char(parts, '\\', true),
                 }
             }
-            _ => {
-                if let Some(c) = self.next_char() {
-                    if c == '\n' {
-                        self.no_pending()?;
-                    }
-                    push(parts, quoted(c));
+            first => {
+                if first == Some(b'\n') {
+                    self.no_pending()?;
                 }
+                // What any of the callers looks at ends the run.
+                let text = self.run(|b| {
+                    matches!(b, b'$' | b'`' | b'\\' | b'"' | b'\n' | b'(' | b')' | b'\'' | b'{' | b'}' | b'#')
+                });
+                push_text(parts, text, true);
             }
         }
         Ok(())
     }
 }
 
-/// A quoted character.
-pub(super) fn quoted(c: char) -> Part {
-    Part::Text { text: c.to_string(), quoted: true }
+/// Adds a character.
+pub(super) fn push_char(parts: &mut Vec<Part>, c: char, quoted: bool) {
+    push_text(parts, c.encode_utf8(&mut [0; 4]), quoted);
+}
+
+/// Adds a text, joined to the one before when that is of the same kind.
+pub(super) fn push_text(parts: &mut Vec<Part>, text: &str, quoted: bool) {
+    match parts.last_mut() {
+        Some(Part::Text { text: before, quoted: was }) if *was == quoted => before.push_str(text),
+        _ => parts.push(Part::Text { text: text.to_owned(), quoted }),
+    }
 }
 
 /// Adds a part, joined to the one before when both are text of the same kind.
 pub(super) fn push(parts: &mut Vec<Part>, part: Part) {
-    if let (Some(Part::Text { text: before, quoted: was }), Part::Text { text, quoted }) =
-        (parts.last_mut(), &part)
-        && *was == *quoted
-    {
-        before.push_str(text);
-        return;
+    match part {
+        Part::Text { text, quoted } if !parts.is_empty() => push_text(parts, &text, quoted),
+        other => parts.push(other),
     }
-    parts.push(part);
 }

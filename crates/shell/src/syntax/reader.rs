@@ -58,6 +58,16 @@ impl<'t, 'b> Reader<'t, 'b> {
         Some(c)
     }
 
+    /// The character here and all after it up to the first byte that `stops`, and past them. `stops` knows ASCII only.
+    pub(super) fn run(&mut self, stops: impl Fn(u8) -> bool) -> &'t str {
+        let from = self.pos;
+        if self.next_char().is_some() {
+            let rest = self.text.as_bytes().get(self.pos..).unwrap_or_default();
+            self.pos += rest.iter().position(|b| b.is_ascii() && stops(*b)).unwrap_or(rest.len());
+        }
+        self.raw(from)
+    }
+
     pub(super) fn span(&self, from: usize) -> Span {
         self.place.span(from, self.pos)
     }

@@ -8,19 +8,27 @@ use std::fmt::Write;
 
 /// Whether a character is shown by its number: controls, invisible and direction-changing characters.
 pub(crate) fn strange(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
+    if c.is_ascii() {
+        return c.is_ascii_control() && c != '\n' && c != '\t';
+    }
+    c.is_control()
         || matches!(u32::from(c),
             0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
             | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb
             | 0xe0000..=0xe01ef)
-        || (c.is_whitespace() && !c.is_ascii())
+        || c.is_whitespace()
+}
+
+/// Whether a text is of ordinary ASCII characters only, none of them strange.
+pub(crate) fn ordinary(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t'))
 }
 
 /// A list as text.
 pub(crate) fn shown(list: &List) -> String {
     let mut out = String::new();
     list_to(&mut out, list, "; ");
-    visible(&out)
+    if ordinary(&out) { out } else { visible(&out) }
 }
 
 /// The text with strange characters as `\u{…}`.

@@ -1,6 +1,6 @@
 //! Words and what expands in them.
 
-use super::quote::{push, quoted};
+use super::quote::{push, push_char, push_text};
 use super::reader::{Read, Reader};
 use super::{Op, Parameter, Part, Place, Word};
 
@@ -25,16 +25,16 @@ impl Reader<'_, '_> {
                 Some(b'(') if pattern => {
                     self.pos += 1;
                     open += 1;
-                    push(&mut parts, bare('('));
+                    push_char(&mut parts, '(', false);
                 }
                 Some(b')') if open > 0 => {
                     self.pos += 1;
                     open -= 1;
-                    push(&mut parts, bare(')'));
+                    push_char(&mut parts, ')', false);
                 }
                 Some(b'|') if pattern && (open > 0 || self.byte(1) != Some(b'|')) => {
                     self.pos += 1;
-                    push(&mut parts, bare('|'));
+                    push_char(&mut parts, '|', false);
                 }
                 Some(b'(') if array && assigns(self.raw(from)) => {
                     self.pos += 1;
@@ -55,9 +55,9 @@ impl Reader<'_, '_> {
                 Some(b'\\') => {
                     self.pos += 1;
                     match self.next_char() {
-                        None => push(&mut parts, quoted('\\')),
+                        None => push_char(&mut parts, '\\', true),
                         Some('\n') => {}
-                        Some(c) => push(&mut parts, quoted(c)),
+                        Some(c) => push_char(&mut parts, c, true),
                     }
                 }
                 Some(b'\'') => {
@@ -67,9 +67,26 @@ impl Reader<'_, '_> {
                 }
                 Some(begin @ (b'"' | b'$' | b'`')) => self.begun(begin, false, &mut parts)?,
                 _ => {
-                    if let Some(c) = self.next_char() {
-                        push(&mut parts, bare(c));
-                    }
+                    let text = self.run(|b| {
+                        matches!(
+                            b,
+                            b' ' | b'\t'
+                                | b'\n'
+                                | b'|'
+                                | b'&'
+                                | b';'
+                                | b'('
+                                | b')'
+                                | b'<'
+                                | b'>'
+                                | b'\\'
+                                | b'\''
+                                | b'"'
+                                | b'$'
+                                | b'`'
+                        )
+                    });
+                    push_text(&mut parts, text, false);
                 }
             }
         }
@@ -208,7 +225,7 @@ impl Reader<'_, '_> {
                 self.pos += 1;
                 Ok(self.plain(char::from(b).to_string(), from))
             }
-            _ => Ok(if inside { quoted('$') } else { bare('$') }),
+            _ => Ok(Part::Text { text: "$".to_owned(), quoted: inside }),
         }
     }
 
@@ -426,9 +443,9 @@ impl Reader<'_, '_> {
                         Some('\n') => {}
                         Some(c) => {
                             if inside && !quotes && !matches!(c, '$' | '`' | '"' | '\\' | '}') {
-                                push(&mut parts, quoted('\\'));
+                                push_char(&mut parts, '\\', true);
                             }
-                            push(&mut parts, quoted(c));
+                            push_char(&mut parts, c, true);
                         }
                         None => return self.problem(from, "an expansion `${…}` is not closed"),
                     }
@@ -436,24 +453,34 @@ impl Reader<'_, '_> {
                 Some(b'<' | b'>') if !inside && self.byte(1) == Some(b'(') => {
                     return self.problem(from, "a process substitution inside `${…}` is not understood");
                 }
-                _ => {
-                    if let Some(c) = self.next_char() {
-                        if c == '\n' {
-                            self.no_pending()?;
-                        }
-                        push(&mut parts, if inside && !quotes { quoted(c) } else { bare(c) });
+                first => {
+                    if first == Some(b'\n') {
+                        self.no_pending()?;
                     }
+                    let text = self.run(|b| {
+                        matches!(
+                            b,
+                            b'}' | b'/'
+                                | b']'
+                                | b'{'
+                                | b'['
+                                | b'\''
+                                | b'"'
+                                | b'$'
+                                | b'`'
+                                | b'\\'
+                                | b'<'
+                                | b'>'
+                                | b'\n'
+                        )
+                    });
+                    push_text(&mut parts, text, inside && !quotes);
                 }
             }
         }
         self.up();
         Ok(parts)
     }
-}
-
-/// An unquoted character.
-fn bare(c: char) -> Part {
-    Part::Text { text: c.to_string(), quoted: false }
 }
 
 /// Whether a subscript is `@` or `*`.
