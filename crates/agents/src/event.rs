@@ -95,6 +95,10 @@ pub struct Report {
     pub name: String,
     /// The input of a shell command as the agent gave it, whole; `None` for every other tool.
     pub input: Option<serde_json::Value>,
+    /// The input of any tool as the agent gave it, whole, where the event is about a call.
+    pub raw: Option<serde_json::Value>,
+    /// What the tool gave back, whole, where the agent lets that be rewritten.
+    pub response: Option<serde_json::Value>,
 }
 
 impl Report {
@@ -120,6 +124,13 @@ pub enum Answer {
     Tell {
         /// The words.
         context: String,
+    },
+    /// What the tool gave back, with secrets hidden: the agent's model sees this and not the other.
+    Hide {
+        /// What the tool gave back, in the same form.
+        output: serde_json::Value,
+        /// Words for the agent, if any.
+        context: Option<String>,
     },
     /// The call runs.
     Allow {

@@ -205,3 +205,38 @@ fn account(uid: u32) -> Option<(String, String)> {
         (number.parse::<u32>().ok()? == uid).then(|| ((*name).to_owned(), (*home).to_owned()))
     })
 }
+
+/// What programs that keep secrets need to find the person's keyring, session or account.
+const OF_KEEPERS: [&str; 12] = [
+    HOME,
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TERM",
+    XDG_RUNTIME_DIR,
+    XDG_CONFIG_HOME,
+    "DBUS_SESSION_BUS_ADDRESS",
+    "VAULT_ADDR",
+    "AWS_CONFIG_FILE",
+    "AWS_PROFILE",
+    "OP_ACCOUNT",
+];
+/// A directory in memory for this login (XDG base directory specification).
+const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+
+/// How programs that keep secrets are run.
+pub(crate) fn programs() -> vault::Programs {
+    vault::Programs {
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        variables: OF_KEEPERS
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)))
+            .collect(),
+    }
+}
+
+/// Where what lasts only as long as the login lies: in memory where the system has such a place.
+pub(crate) fn runtime_dir(roots: &Roots) -> PathBuf {
+    path_variable(XDG_RUNTIME_DIR).map_or_else(|| roots.state.join("run"), |p| p.as_std().join("ambit"))
+}
+

@@ -107,6 +107,8 @@ pub enum Reason {
     Malformed,
     /// A lent credential's stand-in was seen where it is not lent to.
     Lending,
+    /// A lent credential was asked for, but its lease is over.
+    LendingOver,
     /// A limit of size, number or time was reached.
     Limit,
     /// The name could not be found.
@@ -132,6 +134,7 @@ impl Reason {
             Self::Protocol => "protocol-not-allowed",
             Self::Malformed => "message-malformed",
             Self::Lending => "lent-credential-misused",
+            Self::LendingOver => "lease-over",
             Self::Limit => "limit-reached",
             Self::Lookup => "name-not-found",
             Self::Unreachable => "host-unreachable",

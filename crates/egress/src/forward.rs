@@ -48,6 +48,10 @@ impl Refused {
     }
 
     fn misuse(misuse: Misuse, target: &Target) -> Self {
+        if let Some(why) = misuse.over {
+            let detail = format!("`{}` is lent no longer: {why}", misuse.id);
+            return Self { status: 403, denial: unread(Reason::LendingOver, detail), lent: Some(misuse.id) };
+        }
         let detail = format!(
             "the stand-in of `{}` was seen in the {} of a request to `{}`, where it is not lent to",
             misuse.id, misuse.place, target.host

@@ -38,7 +38,7 @@ pub use address::{AddressKind, Network, address_kind, embedded_v4};
 pub use bundles::{Bundles, HostEntry, RequestEntry};
 pub use event::{Event, Observer, Outcome, Reason, Via, What};
 pub use hello::Hello;
-pub use lend::{Lent, MIN_SENTINEL, MIN_VALUE, Place, Scrubber, Secret};
+pub use lend::{Gate, Lent, MIN_SENTINEL, MIN_VALUE, Place, Scrubber, Secret};
 pub use name::{NameError, Target, read_host, read_written_host};
 pub use paths::{PathPattern, is_plain};
 pub use registries::Registry;

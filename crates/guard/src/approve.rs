@@ -5,6 +5,7 @@
 //! the hook itself waits, and then denies for now: the same call, repeated, runs once when it was agreed to.
 
 use crate::flow::{Guard, GuardError};
+use crate::lend::lending;
 use crate::machine::Machine;
 use crate::question::{self, Matter};
 use crate::rails::Rails;
@@ -329,7 +330,8 @@ impl Guard<'_> {
             &rails,
             self.variables,
         );
-        let reading = read_call(&call.tool, &call.cwd, &machine, &settings.table, &settings.config);
+        let mut reading = read_call(&call.tool, &call.cwd, &machine, &settings.table, &settings.config);
+        lending(&mut reading, &settings.config.secrets, &self.roots.state, self.now);
         let contained = case.request.question.exact.sandbox.is_some();
         Ok(question::exact(self.agent, call, &reading, settings, contained, self.variables))
     }

@@ -3,6 +3,7 @@
 
 use crate::approve::Heard;
 use crate::flow::{Guard, GuardError};
+use crate::lend::Loan;
 use crate::machine::follow;
 use crate::readers::Reading;
 use crate::roots::Roots;
@@ -152,11 +153,13 @@ pub(crate) struct Made {
     pub(crate) not_kept: Option<String>,
     /// The ticket under which the command runs contained, and the agent's input with that command in it.
     pub(crate) rewritten: Option<(Ticket, Value)>,
+    /// The same for a command that runs without bounds, and what it prints is looked through for secrets.
+    pub(crate) filtered: Option<(Ticket, Value)>,
 }
 
 impl Made {
     pub(crate) fn of(verdict: Verdict) -> Self {
-        Self { verdict, heard: None, taken: None, not_kept: None, rewritten: None }
+        Self { verdict, heard: None, taken: None, not_kept: None, rewritten: None, filtered: None }
     }
 
     /// Whether all that the verdict depends on was done.
@@ -167,7 +170,11 @@ impl Made {
 
     /// The input that the agent runs instead, if it was rewritten.
     pub(crate) fn input(&self) -> Option<Value> {
-        self.rewritten.as_ref().map(|(_, input)| input.clone())
+        self.ticket().map(|(_, input)| input.clone())
+    }
+
+    fn ticket(&self) -> Option<&(Ticket, Value)> {
+        self.rewritten.as_ref().or(self.filtered.as_ref())
     }
 
     /// Adds to a verdict's words what was kept, or why not.
@@ -194,7 +201,7 @@ impl Made {
         if let Some(heard) = &self.heard {
             record = record.with("approval", heard.id().to_string());
         }
-        if let Some((ticket, _)) = &self.rewritten {
+        if let Some((ticket, _)) = self.ticket() {
             record = record.with("ticket", ticket.id.as_str());
         }
         match &self.not_kept {
@@ -212,7 +219,7 @@ impl Made {
     ) -> Result<(), SessionError> {
         let conceded = Conceded {
             snapshot: self.taken.as_ref().map(|t| t.id.clone()),
-            ticket: self.rewritten.as_ref().map(|(t, _)| t.id.clone()),
+            ticket: self.ticket().map(|(t, _)| t.id.clone()),
         };
         if conceded == Conceded::default() { Ok(()) } else { conceded.keep(roots, context, call) }
     }
@@ -233,16 +240,17 @@ impl Guard<'_> {
         !wide && follow(&call.cwd).path.is_under(&workspace) && (self.sandbox)()
     }
 
-    /// Rewrites the command so that it runs contained, under a ticket of its own.
+    /// Rewrites the command so that Ambit runs it under a ticket of its own: contained, or `open`, without bounds.
     pub(crate) fn rewrite(
         &self,
         report: &Report,
         call: &ToolCall,
         workspace: &AbsPath,
+        (open, lent): (bool, Vec<Loan>),
     ) -> Result<Option<(Ticket, Value)>, SessionError> {
         let Some(program) = &self.roots.program else { return Ok(None) };
         let id = name(&report.context, call, "ticket", self.now);
-        let ticket = Ticket::issue(self.roots, &report.context, call, workspace, id, self.now)?;
+        let ticket = Ticket::issue(self.roots, &report.context, call, workspace, (id, open, lent), self.now)?;
         Ok(ticket.and_then(|ticket| {
             let input = report.with_command(&rewritten(program, &ticket))?;
             Some((ticket, input))

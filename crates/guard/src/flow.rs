@@ -2,6 +2,8 @@
 
 use crate::approve::{Answered, Bell, Heard};
 use crate::concede::Made;
+use crate::hide::Before;
+use crate::lend::{lending, loans};
 use crate::machine::Machine;
 use crate::pending::Pending;
 use crate::question::Matter;
@@ -82,6 +84,24 @@ impl Guard<'_> {
     /// # Errors
     /// [`GuardError`] when the event could not be judged or recorded; the caller answers *deny*.
     pub fn handle(&self, report: &Report) -> Result<Answer, GuardError> {
+        let restored = match self.before(report)? {
+            Before::Answered(answer) => return Ok(answer),
+            Before::Restored(input) => Some(input),
+            Before::Nothing => None,
+        };
+        let answer = self.after(report, self.judged(report)?)?;
+        Ok(match (restored, answer) {
+            (Some(own), Answer::Allow { reason, input: None, notice }) => {
+                Answer::Allow { reason, input: Some(own), notice }
+            }
+            (Some(own), Answer::Ask { reason, input: None, notice }) => {
+                Answer::Ask { reason, input: Some(own), notice }
+            }
+            (_, answer) => answer,
+        })
+    }
+
+    fn judged(&self, report: &Report) -> Result<Answer, GuardError> {
         match &report.event {
             Event::Proposed(call) => self.proposed(report, call),
             Event::Ended(call, outcome) => {
@@ -149,7 +169,8 @@ impl Guard<'_> {
 
     fn append(&self, record: &Record, durability: Durability) -> Result<Recorded, GuardError> {
         let options = Options { lock_wait: LOCK_WAIT, ..Options::default() };
-        Ok(Ledger::open(&self.roots.state, options)?.append(record, durability, self.now)?)
+        let record = self.clean(record.clone());
+        Ok(Ledger::open(&self.roots.state, options)?.append(&record, durability, self.now)?)
     }
 
     /// The workspace of a session: what the agent calls its project, else the repository that holds the directory,
@@ -225,7 +246,8 @@ impl Guard<'_> {
             &rails,
             self.variables,
         );
-        let reading = read_call(&call.tool, &call.cwd, &machine, &settings.table, &settings.config);
+        let mut reading = read_call(&call.tool, &call.cwd, &machine, &settings.table, &settings.config);
+        lending(&mut reading, &settings.config.secrets, &self.roots.state, self.now);
         drop(machine);
         let subject = Subject {
             session: context.session.0.clone(),
@@ -240,14 +262,24 @@ impl Guard<'_> {
         let plan = concede::planned(&reading);
         let offers = Offers { snapshot: plan.is_some(), contain };
         let judge = |offers| {
-            let by = |grants: &[Grant]| settings.policy.judge(&subject, &reading.effects, offers, &groups, grants);
+            let by =
+                |grants: &[Grant]| settings.policy.judge(&subject, &reading.effects, offers, &groups, grants);
             self.with_grants(by(&[])?, call, &reading, &settings, &by, &workspace)
         };
         let says = report.input.as_ref().and_then(|i| i.get("description")?.as_str().map(str::to_owned));
         let listen = |verdict: &Verdict| {
             let (settings, session) = (&settings, &session);
             let says = says.clone();
-            self.listen(&Matter { context, call, reading: &reading, verdict, settings, session, workspace: &workspace, says })
+            self.listen(&Matter {
+                context,
+                call,
+                reading: &reading,
+                verdict,
+                settings,
+                session,
+                workspace: &workspace,
+                says,
+            })
         };
         let mut made = Made::of(judge(offers)?);
         made.heard = listen(&made.verdict)?;
@@ -266,7 +298,9 @@ impl Guard<'_> {
             }
         }
         if self.goes_on(&made, &settings) && made.verdict.contained() {
-            made.rewritten = self.rewrite(report, call, &workspace)?;
+            made.rewritten = self.rewrite(report, call, &workspace, (false, loans(&reading.effects)))?;
+        } else if self.goes_on(&made, &settings) && self.prints(context, call, &reading)? {
+            made.filtered = self.rewrite(report, call, &workspace, (true, Vec::new()))?;
         }
         self.conclude(context, call, &reading, &made, &settings, &mut session)
     }

@@ -6,6 +6,8 @@
 mod approve;
 mod concede;
 mod flow;
+mod hide;
+mod lend;
 mod machine;
 mod overlay;
 mod pending;
@@ -24,6 +26,8 @@ mod words;
 pub use approve::Bell;
 pub use concede::{git_program, snapshots};
 pub use flow::{Guard, GuardError, Provenance, mode_word, provenance, workspace_of};
+pub use hide::Filter;
+pub use lend::{Loan, lending};
 pub use machine::{BUDGET, Machine};
 pub use overlay::{Done, Overlay};
 pub use rails::Rails;

@@ -113,6 +113,16 @@ fn digest16(bytes: &[u8]) -> [u8; 16] {
     out
 }
 
+/// A file's name for any text.
+pub(crate) fn name_of(text: &str) -> String {
+    digest16(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The directory of a session's state below `sessions`.
+pub(crate) fn directory(sessions: &Path, session: &str) -> PathBuf {
+    sessions.join(name_of(session))
+}
+
 /// The key under which marks of the session itself stand: no path hashes to zeros.
 const OWN: [u8; 16] = [0; 16];
 
@@ -185,8 +195,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the directory cannot be made or read.
     pub fn open(sessions: &Path, session: &str) -> Result<Self, SessionError> {
-        let name: String = digest16(session.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-        let dir = sessions.join(name);
+        let dir = directory(sessions, session);
         let fresh = !dir.join("log").exists() && !dir.join("table").exists();
         if fresh {
             fs_err::create_dir_all(&dir)?;

@@ -4,6 +4,7 @@
 //! `ambit run --call ID -- COMMAND` runs what the ticket ID says and nothing else, once. An agent that writes such a
 //! line itself has it judged like every command, and finds no ticket.
 
+use crate::lend::Loan;
 use crate::roots::Roots;
 use crate::session::SessionError;
 use crate::settings::write_atomically;
@@ -37,6 +38,12 @@ pub struct Ticket {
     pub workspace: AbsPath,
     /// When it was issued, in milliseconds since 1970-01-01 UTC.
     pub issued: i64,
+    /// Whether it runs without bounds, and only what it prints is looked through for secrets.
+    #[serde(default)]
+    pub open: bool,
+    /// The secrets that it is lent.
+    #[serde(default)]
+    pub lent: Vec<Loan>,
 }
 
 /// Why a ticket is not good.
@@ -75,7 +82,7 @@ impl Ticket {
         context: &Context,
         call: &ToolCall,
         workspace: &AbsPath,
-        id: String,
+        (id, open, lent): (String, bool, Vec<Loan>),
         now: Timestamp,
     ) -> Result<Option<Self>, SessionError> {
         let Tool::Shell { command, .. } = &call.tool else { return Ok(None) };
@@ -89,6 +96,8 @@ impl Ticket {
             cwd: call.cwd.clone(),
             workspace: workspace.clone(),
             issued: now.as_millisecond(),
+            open,
+            lent,
         };
         let dir = dir(&roots.state);
         fs_err::create_dir_all(&dir)?;
@@ -262,7 +271,7 @@ mod tests {
 
     fn issued() -> (tempfile::TempDir, Roots, ToolCall, Ticket) {
         let (dir, roots, context, call) = world();
-        let ticket = Ticket::issue(&roots, &context, &call, &call.cwd, "7f3a".into(), Timestamp::UNIX_EPOCH);
+        let ticket = Ticket::issue(&roots, &context, &call, &call.cwd, ("7f3a".into(), false, Vec::new()), Timestamp::UNIX_EPOCH);
         (dir, roots, call, ticket.unwrap().unwrap())
     }
 

@@ -107,6 +107,10 @@ kinds! {
     SECRET_REVOKED = "secret.revoked";
     /// A secret was lent to a contained process.
     SECRET_LENT = "secret.lent";
+    /// Secrets in what a tool gave back were hidden from the model.
+    SECRET_HIDDEN = "secret.hidden";
+    /// A secret reached the model, since the agent lets no hook change what a failed call printed.
+    SECRET_EXPOSED = "secret.exposed";
     /// A lent secret was used: put into a request, or its stand-in seen where it does not belong.
     SECRET_USED = "secret.used";
 }
@@ -238,6 +242,26 @@ impl Record {
     pub fn seal(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.sealed.insert(name.into(), value.into());
         self
+    }
+
+    /// The same with other texts wherever `f` gives one, in every field that callers set.
+    #[must_use]
+    pub fn map_texts(mut self, f: &mut dyn FnMut(&str) -> Option<String>) -> Self {
+        self.what.values_mut().chain(self.sealed.values_mut()).for_each(|value| map_text(value, f));
+        self
+    }
+}
+
+fn map_text(value: &mut Value, f: &mut dyn FnMut(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(other) = f(text) {
+                *text = other;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|v| map_text(v, f)),
+        Value::Object(map) => map.values_mut().for_each(|v| map_text(v, f)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -19,7 +19,7 @@ pub fn render(event: &str, answer: &Answer) -> String {
         | Answer::Allow { notice, .. }
         | Answer::Ask { notice, .. }
         | Answer::Deny { notice, .. } => notice,
-        Answer::Tell { .. } => &None,
+        Answer::Tell { .. } | Answer::Hide { .. } => &None,
     };
     if let Some(text) = notice {
         out.insert("systemMessage".to_owned(), Value::String(text.clone()));
@@ -27,7 +27,7 @@ pub fn render(event: &str, answer: &Answer) -> String {
     match event {
         "PreToolUse" => {
             let decision = match answer {
-                Answer::Pass { .. } | Answer::Tell { .. } => None,
+                Answer::Pass { .. } | Answer::Tell { .. } | Answer::Hide { .. } => None,
                 Answer::Allow { reason, input, .. } => Some(("allow", reason, input.clone())),
                 Answer::Ask { reason, input, .. } => Some(("ask", reason, input.clone())),
                 Answer::Deny { reason, .. } => Some(("deny", reason, None)),
@@ -49,7 +49,7 @@ pub fn render(event: &str, answer: &Answer) -> String {
             let decision = match answer {
                 Answer::Allow { .. } => Some(json!({"behavior": "allow"})),
                 Answer::Deny { reason, .. } => Some(json!({"behavior": "deny", "message": reason})),
-                Answer::Pass { .. } | Answer::Ask { .. } | Answer::Tell { .. } => None,
+                Answer::Pass { .. } | Answer::Ask { .. } | Answer::Tell { .. } | Answer::Hide { .. } => None,
             };
             if let Some(decision) = decision {
                 let own = json!({"hookEventName": event, "decision": decision});
@@ -63,8 +63,18 @@ pub fn render(event: &str, answer: &Answer) -> String {
             }
         }
         "PostToolUse" | "PostToolUseFailure" => {
-            if let Answer::Tell { context } = answer {
-                let own = json!({"hookEventName": event, "additionalContext": context});
+            let own = match answer {
+                Answer::Tell { context } => Some(json!({"hookEventName": event, "additionalContext": context})),
+                // Taken only where its form is that of what the tool gave back; after a failure it is ignored.
+                Answer::Hide { output, context: None } => {
+                    Some(json!({"hookEventName": event, "updatedToolOutput": output}))
+                }
+                Answer::Hide { output, context: Some(context) } => Some(
+                    json!({"hookEventName": event, "updatedToolOutput": output, "additionalContext": context}),
+                ),
+                _ => None,
+            };
+            if let Some(own) = own {
                 out.insert("hookSpecificOutput".to_owned(), own);
             }
         }
@@ -81,7 +91,14 @@ mod tests {
 
     #[test]
     fn every_answer_is_json_with_the_ending() {
-        for event in ["PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop"] {
+        for event in [
+            "PreToolUse",
+            "PermissionRequest",
+            "PostToolUse",
+            "PostToolUseFailure",
+            "UserPromptSubmit",
+            "Stop",
+        ] {
             for answer in [
                 Answer::Pass { notice: None },
                 Answer::Pass { notice: Some("n".into()) },

@@ -68,6 +68,8 @@ pub fn parse(bytes: &[u8]) -> Result<Report, PayloadError> {
     };
     let shell = p.tool_name.as_deref() == Some("Bash");
     let input = p.tool_input.as_ref().filter(|_| shell).cloned();
+    let raw = p.tool_input.clone();
+    let response = p.tool_response.clone();
     let event = match name.as_str() {
         "PreToolUse" => Event::Proposed(call(p.tool_name, p.tool_input)?),
         "PermissionRequest" => Event::Asked(call(p.tool_name, p.tool_input)?),
@@ -107,7 +109,7 @@ pub fn parse(bytes: &[u8]) -> Result<Report, PayloadError> {
         "ConfigChange" => Event::ConfigChange { source: p.source.unwrap_or_default(), path: p.file_path },
         other => Event::Other { name: other.to_owned() },
     };
-    Ok(Report { context, event, call: call_id, name, input })
+    Ok(Report { context, event, call: call_id, name, input, raw, response })
 }
 
 fn required(value: Option<String>, field: &'static str) -> Result<String, PayloadError> {

@@ -14,4 +14,5 @@ mod conceded;
 mod contained;
 mod fail_closed;
 mod install;
+mod secrets;
 mod world;

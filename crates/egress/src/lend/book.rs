@@ -19,6 +19,8 @@ pub(crate) type Held = Zeroizing<Vec<u8>>;
 pub(crate) struct Misuse {
     pub(crate) id: String,
     pub(crate) place: &'static str,
+    /// Why it may not be used, where the place would be right but its lease is over.
+    pub(crate) over: Option<String>,
 }
 
 /// All that is lent to one command.
@@ -105,7 +107,7 @@ impl Book {
             if let Some(new) = new {
                 let new = Zeroizing::new(
                     String::from_utf8(new.to_vec())
-                        .map_err(|_| Misuse { id: used.join(","), place: "query" })?,
+                        .map_err(|_| Misuse { id: used.join(","), place: "query", over: None })?,
                 );
                 head.target = format!("{path}?{}", new.as_str());
             } else {
@@ -131,7 +133,7 @@ impl Book {
             let place = Place::Header(name.to_ascii_lowercase());
             if let Some(new) = self.put(value, &request, &place, "header", <[u8]>::to_vec, &mut used)? {
                 if new.iter().any(|b| *b < 0x20 && *b != b'\t' || *b == 0x7f) {
-                    return Err(Misuse { id: used.join(","), place: "header" });
+                    return Err(Misuse { id: used.join(","), place: "header", over: None });
                 }
                 *value = new.to_vec();
             }
@@ -187,6 +189,12 @@ impl Book {
             if !permits(lent, request, place) {
                 return Err(misuse(lent, word));
             }
+            // Once a request's head and once its body, however often it stands there.
+            if !used.iter().any(|u| u == lent.id())
+                && let Some(gate) = &lent.gate
+            {
+                gate.pass().map_err(|why| Misuse { over: Some(why), ..misuse(lent, word) })?;
+            }
             out.extend_from_slice(bytes.get(done..hit.start()).unwrap_or_default());
             out.extend_from_slice(&Zeroizing::new(encode(lent.value().bytes())));
             done = hit.end();
@@ -214,11 +222,12 @@ fn permits(lent: &Lent, request: &Request<'_>, place: &Place) -> bool {
         && (if lent.ports.is_empty() { port == 443 } else { lent.ports.contains(&port) })
         && (lent.methods.is_empty() || lent.methods.iter().any(|m| m == request.method))
         && (lent.paths.is_empty() || lent.paths.iter().any(|p| p.matches(request.path)))
-        && lent.places.contains(place)
+        && (lent.places.contains(place)
+            || matches!(place, Place::Header(_)) && lent.places.contains(&Place::AnyHeader))
 }
 
 fn misuse(lent: &Lent, place: &'static str) -> Misuse {
-    Misuse { id: lent.id().to_owned(), place }
+    Misuse { id: lent.id().to_owned(), place, over: None }
 }
 
 /// The scheme's spelling and the decoded credentials of a Basic authorization.

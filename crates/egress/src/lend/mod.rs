@@ -11,6 +11,7 @@ use crate::paths::PathPattern;
 use crate::rules::{HostPattern, RuleError};
 use model::Host;
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The shortest stand-in: shorter ones could stand in a text by chance.
@@ -46,6 +47,8 @@ impl fmt::Debug for Secret {
 pub enum Place {
     /// In the value of the header with this name (lower case).
     Header(String),
+    /// In the value of any header, but for Basic credentials.
+    AnyHeader,
     /// In the user or password of `Authorization: Basic`.
     Basic,
     /// In the URL's query.
@@ -70,6 +73,29 @@ pub struct Lent {
     pub paths: Vec<PathPattern>,
     /// The places.
     pub places: Vec<Place>,
+    /// Asked before the value is put into a request's head or body; without it every fitting use is permitted.
+    pub gate: Option<Gate>,
+}
+
+/// Says of each use whether it may be made, and counts it: a lease that has a time and a number.
+#[derive(Clone)]
+pub struct Gate(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+
+impl Gate {
+    /// A gate that asks `may`, which gives the reason in words where it may not.
+    pub fn new(may: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may))
+    }
+
+    pub(crate) fn pass(&self) -> Result<(), String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate(…)")
+    }
 }
 
 impl Lent {
@@ -104,6 +130,7 @@ impl Lent {
             methods: Vec::new(),
             paths: Vec::new(),
             places: Vec::new(),
+            gate: None,
         })
     }
 

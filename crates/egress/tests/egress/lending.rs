@@ -266,3 +266,41 @@ fn what_is_too_weak_is_not_lent() {
     let shown = format!("{:?}", lend(443, every_place()));
     assert!(!shown.contains("live") && shown.contains("api-token"), "{shown}");
 }
+
+#[test]
+fn a_gate_is_asked_once_a_request_and_its_no_is_not_severe() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let authority = Authority::new();
+    let host = Host::new(Some(authority.host("api.example")), |_| Some(ok(b"done")));
+    let mut lent = lend(host.port, vec![Place::AnyHeader]);
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    lent.gate = Some(egress::Gate::new(move || match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(()),
+        _ => Err("it has been used as often as it may".to_owned()),
+    }));
+    let mut rules = rules();
+    rules.hosts = vec![rule("api.example", &[host.port])];
+    rules.lent = vec![lent];
+    rules.interception = interception(&authority);
+    let world = World::new(rules, &["api.example"]);
+    let target = format!("api.example:{}", host.port);
+    let ask = |request: &str| {
+        let mut tls = tls_client(&world.authority_pem, "api.example", world.tunnel(&target));
+        let _ = tls.write_all(request.replace("{host}", &target).replace("{s}", STAND_IN).as_bytes());
+        read_all(&mut tls)
+    };
+    // Twice in one request is one use.
+    let request = "GET /v1 HTTP/1.1\r\nHost: {host}\r\nX-A: {s}\r\nX-B: {s}\r\nConnection: close\r\n\r\n";
+    assert!(ask(request).ends_with("done"));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let answer = ask(request);
+    assert!(answer.contains("lease-over") && answer.contains("as often as it may"), "{answer}");
+    let event = world.seen.wait(|e| e.reason == Some(Reason::LendingOver));
+    assert!(!event.severe && event.outcome == Outcome::Denied && event.lent.as_deref() == Some("api-token"));
+    assert_eq!(host.text().matches("X-A: ").count(), 1, "the second never arrived");
+    // Without the stand-in the gate has no say.
+    let plain = "GET /v1 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n";
+    assert!(ask(plain).ends_with("done") && asked.load(Ordering::SeqCst) == 2);
+}

@@ -56,6 +56,11 @@ impl Call {
 
     /// The shell with the command.
     pub(super) fn command(&self) -> Vec<OsString> {
+        self.command_as(&self.ticket.command)
+    }
+
+    /// The shell with this text in the command's place: the same with what is lent put in.
+    pub(super) fn command_as(&self, text: &str) -> Vec<OsString> {
         let shell = SHELLS.iter().find(|s| Path::new(s).exists()).copied().unwrap_or("/bin/sh");
         let place = self.place().map(PathBuf::from).unwrap_or_default();
         vec![
@@ -63,7 +68,7 @@ impl Call {
             "-c".into(),
             SCRIPT.into(),
             "ambit".into(),
-            self.ticket.command.as_str().into(),
+            text.into(),
             place.into_os_string(),
         ]
     }

@@ -1,6 +1,8 @@
 //! `ambit run`: runs a command in bounds.
 
 mod call;
+mod filter;
+mod lend;
 mod network;
 mod record;
 
@@ -50,11 +52,14 @@ pub(crate) struct Args {
     /// The project's directory, where not the one that holds the current directory
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
+    /// Lend the command a secret that is kept, by its name; can be given several times
+    #[arg(long, value_name = "NAME")]
+    lend: Vec<String>,
     /// The session to which the command belongs
     #[arg(long, value_name = "ID")]
     session: Option<String>,
     /// The ticket of a call that the hook let through: runs that call's command, once (the hook writes this)
-    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_network", "allow_port", "env", "read", "write", "profile"])]
+    #[arg(long, value_name = "ID", hide = true, conflicts_with_all = ["session", "project", "allow_host", "allow_network", "allow_port", "env", "lend", "read", "write", "profile"])]
     call: Option<String>,
     /// Print the directory in which the call with this ticket ended (the hook writes this)
     #[arg(long, value_name = "ID", hide = true, exclusive = true)]
@@ -82,6 +87,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let home = roots.home.clone().context("the variable `HOME` is not set to an absolute path")?;
     let call =
         args.call.as_deref().map(|id| call::Call::redeem(&roots.state, id, &args.command)).transpose()?;
+    if let Some(call) = call.as_ref().filter(|c| c.ticket.open) {
+        return filtered(&roots, call, |command| filter::run_open(command));
+    }
     let ticket = call.as_ref().map(|c| &c.ticket);
     let cwd = real(Path::new("."))?;
     let project = match (ticket, &args.project) {
@@ -129,6 +137,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         command: args.command.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" "),
         project: profile.project.to_string(),
     };
+    let loans = lend::prepare(&roots, ticket, &args.lend, &args.command, &about, &mut profile)?;
+    let additions = loans.as_ref().map(lend::Loans::network).transpose()?;
     let recorder =
         Arc::new(Recorder::open(&roots.state, about).context("what the command does cannot be recorded")?);
     let observer: Arc<dyn Observer> = Arc::<Recorder>::clone(&recorder);
@@ -137,11 +147,25 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Box::new(move || {
             let ask = "a person can allow it with `ambit run --allow-host {host} -- …`";
             let lookup: network::Lookup = Box::new(environment::variable);
-            network::rules(&wanted, &home, ask, &lookup)
+            let mut rules = network::rules(&wanted, &home, ask, &lookup);
+            if let Some(additions) = additions {
+                additions.add_to(&mut rules);
+            }
+            rules
         })
     };
-    let command = call.as_ref().map_or_else(|| args.command.clone(), call::Call::command);
-    let ended = contain::run(profile, &command, rules, &observer, Box::new(|| Ok(())));
+    let command = match (&loans, &call) {
+        (None, None) => args.command,
+        (None, Some(call)) => call.command(),
+        (Some(loans), None) => loans.in_words(&args.command)?,
+        (Some(loans), Some(call)) => call.command_as(&loans.in_text(&call.ticket.command)?),
+    };
+    let mut through = ticket.map(|ticket| through_filter(&roots, ticket, loans.as_ref())).transpose()?;
+    let started = Box::new(|| through.as_mut().map_or(Ok(()), filter::Filtered::start));
+    let ended = contain::run(profile, &command, rules, &observer, started);
+    if let (Some(through), Some(ticket)) = (through, ticket) {
+        filter::record(&roots.state, ticket, &through.finish()?)?;
+    }
     if let Some(call) = &call {
         call.ended(&roots.state);
     }
@@ -162,6 +186,36 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             Ok(ExitCode::from(status))
         }
     }
+}
+
+/// What is printed from now on goes to the agent without secrets.
+fn through_filter(
+    roots: &guard::Roots,
+    ticket: &guard::Ticket,
+    loans: Option<&lend::Loans>,
+) -> Result<filter::Filtered> {
+    let filter = guard::Filter::open(roots, &ticket.session, &ticket.workspace)
+        .context("what the command prints cannot be looked through for secrets, so it was not run")?;
+    let filter = match loans {
+        Some(loans) => filter.knowing(roots, &ticket.workspace, loans.bare())?,
+        None => filter,
+    };
+    filter::Filtered::begin(filter)
+}
+
+/// Runs a call's command without bounds, and what it prints through the filter.
+fn filtered(
+    roots: &guard::Roots,
+    call: &call::Call,
+    run: impl FnOnce(&[OsString]) -> Result<u8>,
+) -> Result<ExitCode> {
+    let mut through = through_filter(roots, &call.ticket, None)?;
+    through.start()?;
+    let status = run(&call.command());
+    let found = through.finish()?;
+    call.ended(&roots.state);
+    filter::record(&roots.state, &call.ticket, &found)?;
+    Ok(ExitCode::from(status?))
 }
 
 /// An agent that is itself contained keeps its own home: settings, history and its login, which it cannot work without.
@@ -196,6 +250,7 @@ fn refuse_loosening(args: &Args) -> Result<()> {
         || !args.allow_network.is_empty()
         || !args.allow_port.is_empty()
         || !args.env.is_empty()
+        || !args.lend.is_empty()
         || !args.read.is_empty()
         || !args.write.is_empty()
         || args.project.is_some()

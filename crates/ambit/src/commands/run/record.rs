@@ -23,6 +23,23 @@ pub(super) struct About {
     pub(super) project: String,
 }
 
+impl About {
+    /// A record of this kind about them.
+    pub(super) fn begin(&self, kind: Kind) -> Record {
+        let mut record = Record::new(kind).subject(self.subject.as_str());
+        if let Some(session) = &self.session {
+            record = record.session(session.as_str());
+        }
+        if let Some(call) = &self.call {
+            record = record.call(call.as_str());
+        }
+        if let Some(agent) = &self.agent {
+            record = record.agent(agent.as_str());
+        }
+        record
+    }
+}
+
 /// Writes every event into the ledger.
 pub(super) struct Recorder {
     ledger: Mutex<Ledger>,
@@ -45,20 +62,37 @@ impl Recorder {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// A lent secret that was put into a request, or that a request was refused for. Who the command is, its lease tells.
+    fn used(&self, event: &egress::Event) -> Option<(Record, Durability)> {
+        let lent = event.lent.as_deref()?;
+        let denied = event.outcome == egress::Outcome::Denied;
+        if !denied && event.what != egress::What::Lending {
+            return None;
+        }
+        let mut record = self
+            .about
+            .begin(Kind::SECRET_USED)
+            .with("secret", lent)
+            .with("outcome", event.outcome.word())
+            .with("rule", event.rule.as_str())
+            .with("severe", event.severe)
+            .seal("person", self.about.login.as_str())
+            .seal("host", event.host.as_str())
+            .seal("path", event.path.as_deref().unwrap_or_default());
+        if let Some(port) = event.port {
+            record = record.with("port", port);
+        }
+        if let Some(method) = &event.method {
+            record = record.with("method", method.as_str());
+        }
+        if let Some(reason) = event.reason.filter(|_| denied) {
+            record = record.with("reason", reason.word()).seal("detail", event.detail.as_str());
+        }
+        Some((record, Durability::Durable))
+    }
+
     fn record(&self, event: Event) -> Result<Option<(Record, Durability)>, ledger::LedgerError> {
-        let begin = |kind: &str| -> Result<Record, ledger::LedgerError> {
-            let mut record = Record::new(Kind::new(kind)?).subject(self.about.subject.as_str());
-            if let Some(session) = &self.about.session {
-                record = record.session(session.as_str());
-            }
-            if let Some(call) = &self.about.call {
-                record = record.call(call.as_str());
-            }
-            if let Some(agent) = &self.about.agent {
-                record = record.agent(agent.as_str());
-            }
-            Ok(record)
-        };
+        let begin = |kind: &str| Ok::<_, ledger::LedgerError>(self.about.begin(Kind::new(kind)?));
         Ok(Some(match event {
             Event::Start { tier, without } => {
                 let record = begin("contain.start")?
@@ -126,12 +160,15 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn observe(&self, event: Event) {
-        let written = self.record(event).and_then(|made| match made {
-            Some((record, durability)) => {
+        let used = if let Event::Network(event) = &event { self.used(event) } else { None };
+        // A use that was permitted is one record; one that was refused stands as a denial of the network too.
+        let alone = used.is_some() && matches!(&event, Event::Network(e) if e.outcome != egress::Outcome::Denied);
+        let written = self.record(event).and_then(|made| {
+            for (record, durability) in used.into_iter().chain(made.filter(|_| !alone)) {
                 let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                ledger.append(&record, durability, Timestamp::now()).map(drop)
+                ledger.append(&record, durability, Timestamp::now()).map(drop)?;
             }
-            None => Ok(()),
+            Ok(())
         });
         if let Err(e) = written {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);

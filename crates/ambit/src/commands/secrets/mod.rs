@@ -1,7 +1,8 @@
-//! `ambit secrets`: credentials that lie where an agent reads.
+//! `ambit secrets`: credentials that lie where an agent reads, and those that are kept and lent.
 
 mod allow;
 mod git;
+pub(crate) mod lend;
 mod places;
 mod report;
 mod scan;
@@ -22,11 +23,14 @@ pub(crate) struct Args {
 enum Command {
     /// Look for credentials where an agent reads: the project, transcripts, shell history, global settings
     Scan(scan::Args),
+    #[command(flatten)]
+    Kept(lend::Command),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Scan(args) => scan::run(args),
+        Command::Kept(command) => lend::run(command),
     }
 }
 
