@@ -20,7 +20,6 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) json: Value,
-    pub(crate) stderr: String,
     pub(crate) wall: Duration,
 }
 
@@ -113,8 +112,9 @@ impl World {
         child.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         Judged {
-            json: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            // What is no answer is shown where a test fails.
+            json: serde_json::from_slice(&output.stdout)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&output.stderr).into_owned().into()),
             wall: start.elapsed(),
         }
     }
