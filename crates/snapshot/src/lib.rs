@@ -7,14 +7,6 @@
 //! own when [`undo`] gives things back.
 //!
 //! Paths, times and the program `git` come in by argument; only a monotonic clock is read, to keep the time budget.
-#![cfg_attr(
-    test,
-    expect(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test that meets what it does not expect has failed"
-    )
-)]
 
 mod beneath;
 mod collect;

@@ -2,8 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "a test that meets what it does not expect has failed"
 )]
 
