@@ -60,7 +60,7 @@ struct View {
 enum Act {
     Nothing,
     Quit,
-    Decide(Id, Decision),
+    Decide(Id, Box<Decision>),
 }
 
 impl View {
@@ -80,7 +80,7 @@ impl View {
                 Act::Quit => return Ok(()),
                 Act::Decide(id, decision) => {
                     // Who drives the terminal may have changed since the view was opened.
-                    let done = a_person_is_here().and_then(|()| decide(store, id, decision));
+                    let done = a_person_is_here().and_then(|()| decide(store, id, *decision));
                     self.said = match done {
                         Ok(case) => format!("{id} is {}", case.state),
                         Err(e) => format!("{e:#}"),
@@ -129,7 +129,7 @@ impl View {
             return Act::Nothing;
         }
         let looked_ms = u64::try_from(looked.as_millis()).ok();
-        self.chosen.map_or(Act::Nothing, |id| Act::Decide(id, Decision { looked_ms, ..decision }))
+        self.chosen.map_or(Act::Nothing, |id| Act::Decide(id, Box::new(Decision { looked_ms, ..decision })))
     }
 
     fn key(&mut self, key: KeyEvent, login: &str) -> Act {
@@ -378,7 +378,7 @@ mod tests {
         }
         let Act::Decide(id, decision) = press(&mut view, KeyCode::Enter) else { panic!("no decision") };
         assert_eq!((id, decision.typed.as_deref()), (two, Some("A2")));
-        assert!(store.decide(id, decision, Timestamp::now()).is_ok());
+        assert!(store.decide(id, *decision, Timestamp::now()).is_ok());
         // A word begun for what is gone is not taken for what comes next.
         press(&mut view, KeyCode::Char('n'));
         press(&mut view, KeyCode::Char('x'));
