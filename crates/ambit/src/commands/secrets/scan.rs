@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     } else {
         sweep.tracked = git::tracked(&here);
         let mut list: Vec<(Place, PathBuf)> =
-            args.paths.iter().map(|p| (Place::Project, here.join(p))).collect();
+            args.paths.iter().map(|p| (Place::Project, here.join(p).components().collect())).collect();
         if list.is_empty() {
             list.push((Place::Project, here.clone()));
             list.extend(roots.home.as_ref().map(below).unwrap_or_default());
