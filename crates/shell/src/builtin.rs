@@ -120,7 +120,7 @@ impl Context<'_> {
         let sensitive = self.shows(fields, span);
         let downloaded = fields.iter().filter_map(|f| self.taint_of(f)).any(|(o, _)| o == Origin::Downloaded);
         let origin = if downloaded { Origin::Downloaded } else { Origin::Inline };
-        Output { text, origin, sensitive, number: false }
+        Output { text, origin, sensitive, number: false, names: None }
     }
 
     fn echo(&mut self, fields: &[Field], span: Span) -> Output {

@@ -24,9 +24,20 @@ pub(crate) enum Input {
         origin: Origin,
         /// Whether it may hold a secret, or data from outside the workspace.
         sensitive: bool,
+        /// Whose names it holds, when it holds nothing but names of files.
+        names: Option<Names>,
     },
     /// Nothing is known of it.
     Unknown,
+}
+
+/// Names of files, one after the other, that a search prints.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Names {
+    /// Patterns of which each name matches one, as the search spells them.
+    pub(crate) patterns: Vec<Field>,
+    /// Whether each ends with a NUL byte, so that no name can pass for two.
+    pub(crate) apart: bool,
 }
 
 /// What a command writes to its standard output, as far as known.
@@ -40,18 +51,20 @@ pub(crate) struct Output {
     pub(crate) sensitive: bool,
     /// Whether it is one whole number, or nothing where the command fails.
     pub(crate) number: bool,
+    /// Whose names it holds, when it holds nothing but names of files.
+    pub(crate) names: Option<Names>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { text: None, origin: Origin::Unknown, sensitive: false, number: false }
+        Self { text: None, origin: Origin::Unknown, sensitive: false, number: false, names: None }
     }
 }
 
 impl Output {
     /// A text that is known whole.
     pub(crate) fn known(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), origin: Origin::Inline, sensitive: false, number: false }
+        Self { text: Some(text.into()), origin: Origin::Inline, sensitive: false, number: false, names: None }
     }
 
     /// What is written when this and then `next` are written to the same place.
@@ -73,14 +86,14 @@ impl Output {
         } else {
             Origin::Unknown
         };
-        Self { text, origin, sensitive: self.sensitive || next.sensitive, number: false }
+        Self { text, origin, sensitive: self.sensitive || next.sensitive, number: false, names: None }
     }
 
     /// What the next command of a pipeline reads.
     pub(crate) fn into_input(self) -> Input {
         match self.text {
             Some(text) if !self.sensitive && self.origin != Origin::Downloaded => Input::Text(text),
-            _ => Input::Pipe { origin: self.origin, sensitive: self.sensitive },
+            _ => Input::Pipe { origin: self.origin, sensitive: self.sensitive, names: self.names },
         }
     }
 }

@@ -97,9 +97,11 @@ impl Context<'_> {
                     let process = field.pieces.len() == 1 && field.has_unknown() && field.prefix().is_empty();
                     streams.stdin = match self.taint_of(&field) {
                         Some((origin, hidden)) if process => {
-                            Input::Pipe { origin, sensitive: sensitive || hidden }
+                            Input::Pipe { origin, sensitive: sensitive || hidden, names: None }
                         }
-                        None if pipe => Input::Pipe { origin: Origin::Unknown, sensitive: false },
+                        None if pipe => {
+                            Input::Pipe { origin: Origin::Unknown, sensitive: false, names: None }
+                        }
                         _ => Input::File(target),
                     };
                 }
@@ -137,8 +139,8 @@ impl Context<'_> {
         }
         streams.stdin = match (field.known(), self.taint_of(&field)) {
             (Some(text), _) => Input::Text(text + end),
-            (None, Some((origin, sensitive))) => Input::Pipe { origin, sensitive },
-            (None, None) => Input::Pipe { origin: Origin::Unknown, sensitive: false },
+            (None, Some((origin, sensitive))) => Input::Pipe { origin, sensitive, names: None },
+            (None, None) => Input::Pipe { origin: Origin::Unknown, sensitive: false, names: None },
         };
     }
 
@@ -154,7 +156,7 @@ impl Context<'_> {
             streams.sends.push((field.clone(), redirect.span));
         }
         if matches!(redirect.kind, RedirectKind::Read | RedirectKind::ReadWrite) {
-            streams.stdin = Input::Pipe { origin: Origin::Downloaded, sensitive: false };
+            streams.stdin = Input::Pipe { origin: Origin::Downloaded, sensitive: false, names: None };
         }
     }
 

@@ -190,8 +190,11 @@ impl Context<'_> {
 
     /// Walks the commands of `<(…)` or `>(…)`.
     pub(crate) fn process(&mut self, list: &List, writes: bool) -> Output {
-        let input =
-            if writes { Input::Pipe { origin: Origin::Unknown, sensitive: true } } else { Input::Inherit };
+        let input = if writes {
+            Input::Pipe { origin: Origin::Unknown, sensitive: true, names: None }
+        } else {
+            Input::Inherit
+        };
         self.apart(|cx| cx.list(list, input))
     }
 
@@ -245,7 +248,7 @@ impl Context<'_> {
                         self.state.merge(end);
                     }
                 }
-                Output { text: None, number: false, ..output }
+                Output { text: None, number: false, names: None, ..output }
             }
             Kind::Case { word, arms } => {
                 self.value(&word.parts, word.span);
@@ -260,7 +263,7 @@ impl Context<'_> {
                     // A body may go on into the next one (`;&`), so that each begins with all that is possible.
                     self.state.merge(before.clone());
                 }
-                Output { text: None, number: false, ..output }
+                Output { text: None, number: false, names: None, ..output }
             }
             Kind::While { condition, body, .. } => self.until_settled(|cx| {
                 let first = cx.list(condition, stdin.clone());
@@ -301,7 +304,7 @@ impl Context<'_> {
                 break;
             }
         }
-        Output { text: None, number: false, ..output }
+        Output { text: None, number: false, names: None, ..output }
     }
 
     fn each(

@@ -5,6 +5,7 @@ mod database;
 mod environment;
 mod net;
 mod paths;
+mod prints;
 mod roles;
 mod script;
 mod template;
@@ -183,7 +184,7 @@ fn output(call: Call) -> Output {
     let filters =
         call.found.filter || call.found.reader.as_deref().is_some_and(|r| matches!(r, "sed" | "awk" | "jq"));
     let (stdin_origin, stdin_sensitive) = match &call.inv.stdin {
-        Input::Pipe { origin, sensitive } => (*origin, *sensitive),
+        Input::Pipe { origin, sensitive, .. } => (*origin, *sensitive),
         _ => (Origin::Unknown, false),
     };
     let text = match (&call.text, &call.inv.stdin) {
@@ -197,47 +198,12 @@ fn output(call: Call) -> Output {
     } else {
         call.origin
     };
-    Output { text, origin, sensitive: call.sensitive || stdin_sensitive, number: counts(&call) }
-}
-
-/// Whether what it prints is one whole number: `wc -l` of its standard input, `grep -c` of one file, `nproc`,
-/// `date +%s`. An option that is not named here may print more.
-fn counts(call: &Call) -> bool {
-    let only = |names: &[&str]| call.found.options.iter().all(|o| names.contains(&o.name.as_str()));
-    let operands = call.found.operands.as_slice();
-    if call.opaque || !call.found.unknowns.is_empty() {
-        return false;
-    }
-    match call.found.program.as_str() {
-        "wc" => {
-            let one = ["-l", "--lines", "-w", "--words", "-c", "--bytes", "-m", "--chars", "-L"];
-            operands.is_empty() && call.found.options.len() == 1 && only(&one)
-        }
-        "grep" => {
-            let quiet = [
-                "-c",
-                "--count",
-                "-i",
-                "--ignore-case",
-                "-v",
-                "--invert-match",
-                "-w",
-                "--word-regexp",
-                "-x",
-                "-E",
-                "-F",
-                "-P",
-                "-h",
-                "-s",
-            ];
-            call.has(&["-c", "--count"])
-                && only(&quiet)
-                && operands.len() <= 2
-                && operands.iter().all(|o| !o.many)
-        }
-        "nproc" => operands.is_empty() && only(&["--all"]),
-        "date" => only(&["-u", "-d"]) && matches!(operands, [one] if one.known().as_deref() == Some("+%s")),
-        _ => false,
+    Output {
+        text,
+        origin,
+        sensitive: call.sensitive || stdin_sensitive,
+        number: prints::number(&call),
+        names: prints::names(&call),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Programs that run another command.
 
 use crate::context::{Context, Input};
-use crate::meaning::{Call, opaque};
+use crate::meaning::{Call, Touch, opaque};
 use model::Origin;
 use programs::{Field, Piece, Role};
 
@@ -130,13 +130,13 @@ pub(super) fn xargs(cx: &mut Context<'_>, call: &mut Call) {
     if words.is_empty() {
         words.push(Field::text("echo", span));
     }
-    let given = given_words(cx, call);
+    let given = given_words(cx, call).or_else(|| searched_names(cx, call));
     let replace = call
         .found
         .value("-I")
         .or_else(|| call.found.value("-i"))
         .map(Field::shown)
-        .or_else(|| call.has(&["-i", "-e --eof -i"]).then(|| "{}".to_owned()));
+        .or_else(|| call.has(&["-i"]).then(|| "{}".to_owned()));
     let sensitive = matches!(call.inv.stdin, Input::Pipe { sensitive: true, .. });
     match replace {
         Some(mark) if !mark.is_empty() => {
@@ -176,6 +176,27 @@ pub(super) fn xargs(cx: &mut Context<'_>, call: &mut Call) {
         }
     }
     call.sensitive |= sensitive;
+}
+
+/// The names that a search before it has found.
+///
+/// Where a name with a space in it would become two words, those may name anything: they are read by the sandbox's
+/// rules, so that nothing outside the project is touched.
+fn searched_names(cx: &mut Context<'_>, call: &Call) -> Option<Vec<Field>> {
+    let Input::Pipe { names: Some(names), .. } = &call.inv.stdin else { return None };
+    if call.has(&["-a"]) {
+        return None;
+    }
+    let lines = matches!(call.found.value("-d").and_then(Field::known).as_deref(), Some("\\n" | "\n"));
+    let zeros = call.has(&["-0", "--null"]);
+    if names.apart != zeros {
+        return None;
+    }
+    if !zeros && !lines {
+        let target = model::PathTarget::Unknown("parts of names with spaces".to_owned());
+        cx.touch(Touch::Read, target, false, call.span());
+    }
+    Some(names.patterns.clone())
 }
 
 /// The words that standard input holds, when it is known and plain.
