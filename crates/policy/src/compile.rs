@@ -66,18 +66,20 @@ pub(crate) struct Shard {
     policies: OnceLock<PolicySet>,
     /// The policies in their stored form, until they are needed.
     stored: Vec<u8>,
+    /// The facts that the rules name, gathered when an answer is first looked for in memory.
+    names: OnceLock<Named>,
 }
 
 impl Shard {
     /// A shard whose policies are at hand.
     pub(crate) fn whole(rules: Vec<Brief>, policies: PolicySet) -> Self {
-        Self { rules, policies: OnceLock::from(policies), stored: Vec::new() }
+        Self { rules, policies: OnceLock::from(policies), stored: Vec::new(), names: OnceLock::new() }
     }
 
     /// A shard whose policies are decoded when they are needed; the caller has checked that the bytes are the ones
     /// that were encoded from validated policies.
     pub(crate) fn stored(rules: Vec<Brief>, stored: Vec<u8>) -> Self {
-        Self { rules, policies: OnceLock::new(), stored }
+        Self { rules, policies: OnceLock::new(), stored, names: OnceLock::new() }
     }
 
     /// The policies.
@@ -94,11 +96,13 @@ impl Shard {
     }
 
     /// The facts that its rules name.
-    pub(crate) fn names(&self) -> Named {
-        let none = Named::Only(BTreeSet::new());
-        self.rules.iter().fold(none, |all, rule| match &rule.names {
-            Some(names) => all.and(&Named::Only(names.iter().cloned().collect())),
-            None => Named::All,
+    pub(crate) fn names(&self) -> &Named {
+        self.names.get_or_init(|| {
+            let none = Named::Only(BTreeSet::new());
+            self.rules.iter().fold(none, |all, rule| match &rule.names {
+                Some(names) => all.and(&Named::Only(names.iter().cloned().collect())),
+                None => Named::All,
+            })
         })
     }
 }

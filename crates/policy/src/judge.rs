@@ -3,7 +3,7 @@
 use crate::compile::{Brief, Compiled, Shard, index};
 use crate::grant::{Grant, GrantScope};
 use crate::ladder::{Rung, Stages};
-use crate::memory::{self, Kept, Memory, Named};
+use crate::memory::{self, Kept, Memory};
 use crate::request::{Conceded, Question};
 use crate::verdict::{EffectResult, Verdict};
 use crate::{Layer, PolicyError, Preset, Snapshot, Sources, compile};
@@ -144,8 +144,6 @@ pub struct Judge<'a> {
 /// One effect on its way up the ladder.
 struct Climb<'a> {
     question: Question,
-    /// The facts that the rules of its kind name.
-    named: Named,
     grants: Vec<usize>,
     shard: &'a Shard,
     answers: Vec<Option<Answer>>,
@@ -215,8 +213,7 @@ impl<'a> Judge<'a> {
         let key = (question, grants);
         let answers = self.answers.remove(&key).unwrap_or_else(|| vec![None; self.stages.slots()]);
         let (question, grants) = key;
-        let named = shard.names();
-        Ok(Climb { question, named, grants, shard, answers, first: None, below: None })
+        Ok(Climb { question, grants, shard, answers, first: None, below: None })
     }
 
     fn first(&self, climb: &mut Climb<'a>, rungs: &[Rung]) -> Result<(), PolicyError> {
@@ -266,7 +263,7 @@ impl<'a> Judge<'a> {
             approvers,
         };
         let remembered = self.policy.memory().map(|(memory, policy)| {
-            let key = memory::key(&policy, &climb.named, &climb.question, self.subject, conceded);
+            let key = memory::key(&policy, climb.shard.names(), &climb.question, self.subject, conceded);
             (memory.find(&key), key)
         });
         if let Some((Some(kept), _)) = remembered {
