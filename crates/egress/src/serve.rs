@@ -8,7 +8,7 @@ use crate::session::Session;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -50,6 +50,10 @@ pub struct SystemResolver;
 
 impl Resolver for SystemResolver {
     fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        // This name means the machine itself, whatever a name server says (RFC 6761, section 6.3).
+        if name == "localhost" {
+            return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+        }
         // With a final dot no search domain is tried.
         Ok((format!("{name}."), 0).to_socket_addrs()?.map(|a| a.ip()).collect())
     }

@@ -209,7 +209,8 @@ fn tried(command: &str, cwd: &AbsPath) -> Result<Tried> {
     let machine =
         Machine::new(workspace.clone(), roots.home.clone(), &settings.config, None, &rails, &variables);
     let tool = Tool::Shell { command: command.to_owned(), background: false };
-    let reading = read_call(&tool, cwd, &machine, &settings.table, &settings.config);
+    let mut reading = read_call(&tool, cwd, &machine, &settings.table, &settings.config);
+    guard::lending(&mut reading, &settings.config.secrets, &roots.state, jiff::Timestamp::now());
     let subject = Subject { agent: "claude-code".to_owned(), attended: true, ..Subject::default() };
     let groups = settings.config.groups();
     let verdict = settings.policy.judge(&subject, &reading.effects, Offers::default(), &groups, &[])?;

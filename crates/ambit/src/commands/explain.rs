@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// A call of any tool as JSON: {"tool","input"} as Claude Code names them, or a captured hook payload
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     call: Option<PathBuf>,
-    /// Concessions to assume, to see what they would change: `snapshot`, `contain`
+    /// Concessions to assume instead of those that this machine can make: `snapshot`, `contain`, or `none`
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     offer: Vec<String>,
 }
@@ -58,8 +58,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let variables = |name: &str| environment::variable(name);
     let machine =
         Machine::new(workspace.clone(), roots.home.clone(), &settings.config, None, &rails, &variables);
-    let reading = read_call(&tool, &cwd, &machine, &settings.table, &settings.config);
-    let offers = offers(&args.offer)?;
+    let mut reading = read_call(&tool, &cwd, &machine, &settings.table, &settings.config);
+    guard::lending(&mut reading, &settings.config.secrets, &roots.state, jiff::Timestamp::now());
+    let offers = if args.offer.is_empty() {
+        Offers { snapshot: true, contain: crate::sandbox::holds(&roots) }
+    } else {
+        offers(&args.offer)?
+    };
     let judge = |offers: Offers| -> Result<Verdict> {
         let subject = Subject {
             agent: "claude-code".to_owned(),
@@ -86,7 +91,8 @@ fn offers(words: &[String]) -> Result<Offers> {
         match word.as_str() {
             "snapshot" => out.snapshot = true,
             "contain" => out.contain = true,
-            other => bail!("`{other}` cannot be offered; `snapshot` and `contain` can"),
+            "none" => {}
+            other => bail!("`{other}` cannot be offered; `snapshot`, `contain` and `none` can"),
         }
     }
     Ok(out)
@@ -166,7 +172,10 @@ fn show(tool: &Tool, reading: &Reading, verdict: &Verdict) {
         }
         group = group.element(snippet);
     }
-    let rule = format!("rule `{}` ({})", verdict.rule(), verdict.layer().word());
+    let mut rule = format!("rule `{}` ({})", verdict.rule(), verdict.layer().word());
+    if verdict.snapshot() {
+        rule.push_str(", after a snapshot of what would be lost");
+    }
     group = group.element(Level::NOTE.message(rule.as_str()));
     let instead = verdict.instead().map(visible);
     if let Some(instead) = &instead {
@@ -218,7 +227,7 @@ fn passing(judge: &dyn Fn(Offers) -> Result<Verdict>, verdict: &Verdict) -> Resu
         (Offers { snapshot: true, contain: true }, "contained, with a snapshot of what would be lost"),
     ] {
         if judge(offers)?.kind() <= VerdictKind::Contain {
-            line(format!("it would pass {words}; this version of Ambit offers neither yet"));
+            line(format!("it would pass {words}"));
             break;
         }
     }

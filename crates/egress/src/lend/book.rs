@@ -105,10 +105,11 @@ impl Book {
                 &mut used,
             )?;
             if let Some(new) = new {
-                let new = Zeroizing::new(
-                    String::from_utf8(new.to_vec())
-                        .map_err(|_| Misuse { id: used.join(","), place: "query", over: None })?,
-                );
+                let new = Zeroizing::new(String::from_utf8(new.to_vec()).map_err(|_| Misuse {
+                    id: used.join(","),
+                    place: "query",
+                    over: None,
+                })?);
                 head.target = format!("{path}?{}", new.as_str());
             } else {
                 self.refuse(&unescaped(query.as_bytes()), "query")?;

@@ -8,11 +8,15 @@ use crate::output::complain;
 use crate::output::style::{self, paint};
 use anyhow::{Context as _, Result, bail};
 use contain::{Profile, Variable};
-use egress::{Gate, HostRule, Interception, Lent, Network, NetworkGrant, PathPattern, Place, RequestRule, Rules};
+use egress::{
+    Gate, HostRule, Interception, Lent, Network, NetworkGrant, PathPattern, Place, RequestRule, Rules,
+};
 use guard::{Loan, Roots, Settings, Ticket};
 use jiff::Timestamp;
 use ledger::{Durability, Kind, Ledger, Options};
-use model::{AbsPath, Delivery, Host, LendTerms, Lending, Placement, replace_secret_references, secret_references};
+use model::{
+    AbsPath, Delivery, Host, LendTerms, Lending, Placement, replace_secret_references, secret_references,
+};
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -188,10 +192,14 @@ impl Loans {
         let own = |one: &&One| all || one.terms.how == Delivery::Environment || one.terms.variable.is_some();
         for one in self.all.iter().filter(own) {
             let name = variable(one);
-            set(variables, &name, match one.terms.how {
-                Delivery::Sentinel => one.stand_in.clone().into(),
-                Delivery::Environment => text(one)?.into(),
-            });
+            set(
+                variables,
+                &name,
+                match one.terms.how {
+                    Delivery::Sentinel => one.stand_in.clone().into(),
+                    Delivery::Environment => text(one)?.into(),
+                },
+            );
         }
         if let Some(trust) = &self.trust {
             let file = trust.dir.path().join("certificates.pem");
@@ -279,7 +287,8 @@ impl Loans {
     /// # Errors
     /// When terms or a value cannot be used.
     pub(super) fn network(&self) -> Result<Additions> {
-        let mut out = Additions { interception: None, lent: Vec::new(), hosts: Vec::new(), networks: Vec::new() };
+        let mut out =
+            Additions { interception: None, lent: Vec::new(), hosts: Vec::new(), networks: Vec::new() };
         out.interception = self.trust.as_ref().map(|t| Arc::clone(&t.interception));
         for one in &self.all {
             let id = format!("lent/{}", one.name);
@@ -400,7 +409,8 @@ fn variable(one: &One) -> String {
 
 fn text(one: &One) -> Result<String> {
     let text = std::str::from_utf8(one.value.expose_secret()).ok().filter(|t| !t.contains('\0'));
-    let text = text.with_context(|| format!("secret://{} is not text, so no variable can hold it", one.name))?;
+    let text =
+        text.with_context(|| format!("secret://{} is not text, so no variable can hold it", one.name))?;
     Ok(text.to_owned())
 }
 
@@ -483,9 +493,11 @@ impl Trust {
 /// References in a person's own environment and in the `.env` file beside the command, as variables.
 fn referring(environment: impl IntoIterator<Item = Variable>, cwd: &AbsPath) -> Vec<(String, String)> {
     let refers = |(_, value): &(String, String)| !model::secret_references(value).is_empty();
-    let own = environment.into_iter().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+    let own =
+        environment.into_iter().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
     let mut out: Vec<(String, String)> = own.filter(refers).collect();
-    let file = dotenvy::from_path_iter(cwd.join(".env").as_std()).into_iter().flatten().filter_map(Result::ok);
+    let file =
+        dotenvy::from_path_iter(cwd.join(".env").as_std()).into_iter().flatten().filter_map(Result::ok);
     for (name, value) in file.filter(refers) {
         if !out.iter().any(|(n, _)| *n == name) {
             out.push((name, value));
@@ -500,10 +512,21 @@ mod tests {
 
     #[test]
     fn a_reference_is_assigned_or_it_is_not() {
-        for good in ["A=secret://x p", "export A=secret://x; p", "p; A=\"secret://x\" q", "A=secret://x B=secret://x p"] {
+        for good in [
+            "A=secret://x p",
+            "export A=secret://x; p",
+            "p; A=\"secret://x\" q",
+            "A=secret://x B=secret://x p",
+        ] {
             assert!(only_assigned(good, "x"), "{good}");
         }
-        for bad in ["p secret://x", "p -H \"k: secret://x\"", "p --key=secret://x", "A='secret://x' p", "A=secret://x p secret://x"] {
+        for bad in [
+            "p secret://x",
+            "p -H \"k: secret://x\"",
+            "p --key=secret://x",
+            "A='secret://x' p",
+            "A=secret://x p secret://x",
+        ] {
             assert!(!only_assigned(bad, "x"), "{bad}");
         }
     }

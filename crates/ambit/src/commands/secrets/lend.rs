@@ -180,7 +180,8 @@ impl Here {
     /// Whether terms let a program have a secret.
     pub(crate) fn fits(&self, secret: &str, program: &str) -> bool {
         let grants = Grants::new(&self.dir).list(self.now).unwrap_or_default();
-        let fits = |name: Name| vault::allowance(self.terms(), &grants, &vault::Wish { secret: &name, program });
+        let fits =
+            |name: Name| vault::allowance(self.terms(), &grants, &vault::Wish { secret: &name, program });
         secret.parse().is_ok_and(|name| fits(name).is_ok())
     }
 
@@ -217,7 +218,10 @@ impl Here {
         match Identity::create_in_keyring(&self.dir, &self.programs) {
             Ok(_) => complain("the encrypted file's key lies in the keyring of your login"),
             Err(why) => {
-                complain(format!("{} the keyring cannot keep the key: {why}", paint(style::WARNING, "note:")));
+                complain(format!(
+                    "{} the keyring cannot keep the key: {why}",
+                    paint(style::WARNING, "note:")
+                ));
                 let first = self.typed("A passphrase for the encrypted file: ")?;
                 if self.typed("Again: ")? != first {
                     bail!("the two differ; nothing was kept");
@@ -295,7 +299,8 @@ impl Here {
         }
         let live = Leases::new(&self.dir).list()?;
         for lease in live.iter().filter(|lease| lease.check(self.now).is_ok()) {
-            let text = format!("lent now to {} (lease {}), used {} times", lease.program, lease.id, lease.used);
+            let text =
+                format!("lent now to {} (lease {}), used {} times", lease.program, lease.id, lease.used);
             rows.entry(lease.secret.to_string()).or_default().push(text);
         }
         if rows.is_empty() {
@@ -326,7 +331,11 @@ impl Here {
         if was || !gone.is_empty() {
             self.record(Kind::SECRET_REMOVED, &[("secret", name.to_string()), ("where", backend.word())])?;
         }
-        line(if was { format!("secret://{name} is removed") } else { format!("there was no secret://{name}") });
+        line(if was {
+            format!("secret://{name} is removed")
+        } else {
+            format!("there was no secret://{name}")
+        });
         Ok(ExitCode::from(u8::from(!was)))
     }
 
@@ -361,7 +370,10 @@ impl Here {
         }
         if args.replace {
             replace(&args.file, &text, &found)?;
-            line(format!("`{}` holds references now; run what needs them as `ambit run`", args.file.display()));
+            line(format!(
+                "`{}` holds references now; run what needs them as `ambit run`",
+                args.file.display()
+            ));
         } else {
             complain("the file still holds the values; --replace writes the references above into it");
         }
@@ -375,11 +387,13 @@ impl Here {
             bail!("--why is empty; whoever reads the record later wants to know");
         }
         for host in &args.host {
-            model::Host::parse(host).with_context(|| format!("`{host}` is no host"))?;
+            egress::HostRule::read("grant", host)?;
         }
         let how = if args.environment { Delivery::Environment } else { Delivery::Sentinel };
         if how == Delivery::Sentinel && args.host.is_empty() {
-            bail!("say which host the value may be sent to: --host NAME (or --environment, without a stand-in)");
+            bail!(
+                "say which host the value may be sent to: --host NAME (or --environment, without a stand-in)"
+            );
         }
         let places = if args.anywhere {
             vec![Placement::Header, Placement::Basic, Placement::Query, Placement::Body]
@@ -417,7 +431,12 @@ impl Here {
             ],
         )?;
         let clock = Clock::system();
-        line(format!("{}: secret://{name} until {}: {}", grant.id, clock.time(grant.until), told(&grant.terms)));
+        line(format!(
+            "{}: secret://{name} until {}: {}",
+            grant.id,
+            clock.time(grant.until),
+            told(&grant.terms)
+        ));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -447,7 +466,9 @@ impl Here {
     fn unlock(&self, time: &str) -> Result<ExitCode> {
         no_agent_above()?;
         if !Identity::needs_passphrase(&self.dir)? {
-            line("the encrypted file needs no passphrase here: its key lies in the keyring, or there is none yet");
+            line(
+                "the encrypted file needs no passphrase here: its key lies in the keyring, or there is none yet",
+            );
             return Ok(ExitCode::SUCCESS);
         }
         let until = self.now + length(time)?;
