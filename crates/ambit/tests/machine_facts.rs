@@ -1,5 +1,5 @@
 //! Verdicts that hang on what the machine tells: git's remotes, what a command would lose, which hosts are production.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 
 use serde_json::{Value, json};
 use std::io::Write as _;

@@ -268,7 +268,9 @@ impl Guard<'_> {
         let Some(conceded) = Conceded::take(self.roots, context, call)? else { return Ok(pass) };
         let noted = conceded.snapshot.as_deref().map_or(Ok(()), |id| settle(self.roots, id));
         let told = match &conceded.ticket {
-            Some(ticket) => withheld::words(self.roots, call, ticket, outcome),
+            // Of a command without bounds nothing was withheld.
+            Some(id) if Ticket::read(&self.roots.state, id).is_some_and(|t| t.open) => None,
+            Some(id) => withheld::words(self.roots, call, id, outcome),
             None => None,
         };
         if let Some(ticket) = &conceded.ticket {

@@ -10,7 +10,7 @@ use agents::{Answer, Context, Event, Report};
 use ledger::{Durability, Kind, Record};
 use model::{AbsPath, Action, Origin, PathTarget, Task, Tool, ToolCall};
 use policy::Mode;
-use secrets::{BUDGET, Found, Key, Known, Redactor, Scanner, Surroundings, Vault, placeholders, redact, restore};
+use secrets::{BUDGET, Found, Known, Redactor, Scanner, Store, Surroundings, Vault, placeholders, redact, restore};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -75,13 +75,12 @@ impl std::fmt::Debug for Filter {
 }
 
 impl Filter {
-    /// For the output of a command of this session.
+    /// For the output of a command in this project.
     ///
     /// # Errors
     /// [`GuardError`] when the key or the values that are known cannot be read: then nothing may be passed on.
-    pub fn open(roots: &Roots, session: &str, workspace: &AbsPath) -> Result<Self, GuardError> {
-        let file = crate::session::directory(&roots.sessions(), session).join("hidden");
-        Ok(Self(Hider::open(roots, Hider::key(&roots.state)?, Some(workspace), file)?))
+    pub fn open(roots: &Roots, workspace: &AbsPath) -> Result<Self, GuardError> {
+        Ok(Self(Hider::open(roots, Some(workspace))?))
     }
 
     /// The same, that hides these values too wherever they stand, each under a word for its kind: values that a command
@@ -101,8 +100,8 @@ impl Filter {
             return Ok(self);
         }
         let before = content(&known_file(roots, workspace)).map_err(io)?;
-        let before = before.and_then(|bytes| Known::from_bytes(&self.0.key, &bytes));
-        let mut known = before.unwrap_or_else(|| Known::new(&self.0.key));
+        let before = before.and_then(|bytes| Known::from_bytes(self.0.store.key(), &bytes));
+        let mut known = before.unwrap_or_else(|| Known::new(self.0.store.key()));
         for (kind, value) in values {
             known.add(kind, value, false).map_err(|e| {
                 broken(format!("secret://{kind} cannot be lent by the environment, because it could not be hidden in what the command prints: {e}"))
@@ -115,7 +114,7 @@ impl Filter {
     /// A redactor for one stream.
     #[must_use]
     pub fn redactor(&self) -> Redactor<'_> {
-        Redactor::new(self.0.scanner.clone(), &self.0.key)
+        Redactor::new(self.0.scanner.clone(), self.0.store.key())
     }
 
     /// Keeps what was hidden, so that it finds its way back into the file it came from.
@@ -123,16 +122,14 @@ impl Filter {
     /// # Errors
     /// [`GuardError`] when it cannot be kept; the placeholders stay placeholders then.
     pub fn keep(&self, vault: &Vault) -> Result<(), GuardError> {
-        if vault.is_empty() { Ok(()) } else { self.0.keep(vault) }
+        self.0.store.add(vault).map_err(broken)
     }
 }
 
-/// What hiding needs: the key, and the values that are known.
+/// What hiding needs: the key, the values that are known, and those behind placeholders.
 struct Hider {
-    key: Key,
+    store: Store,
     scanner: Scanner,
-    /// The sealed values behind this session's placeholders.
-    file: PathBuf,
 }
 
 fn io(e: std::io::Error) -> GuardError {
@@ -172,44 +169,24 @@ fn known_file(roots: &Roots, workspace: &AbsPath) -> PathBuf {
 }
 
 impl Hider {
-    fn open(roots: &Roots, key: Key, workspace: Option<&AbsPath>, file: PathBuf) -> Result<Self, GuardError> {
+    fn open(roots: &Roots, workspace: Option<&AbsPath>) -> Result<Self, GuardError> {
+        let store = Self::store(roots)?;
         let mut scanner = Scanner::new();
         let known = workspace.map(|w| content(&known_file(roots, w))).transpose().map_err(io)?.flatten();
-        if let Some(known) = known.and_then(|bytes| Known::from_bytes(&key, &bytes)).filter(|k| !k.is_empty()) {
+        if let Some(known) = known.and_then(|b| Known::from_bytes(store.key(), &b)).filter(|k| !k.is_empty()) {
             scanner = scanner.with_known(Arc::new(known));
         }
-        Ok(Self { key, scanner, file })
+        Ok(Self { store, scanner })
     }
 
-    fn key(state: &Path) -> Result<Key, GuardError> {
-        let path = state.join("keys/secrets.key");
-        if let Some(bytes) = content(&path).map_err(io)? {
-            let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| {
-                broken(format!("`{}` is damaged; remove it, and new placeholders are made", path.display()))
-            })?;
-            return Ok(Key::from_bytes(bytes));
-        }
-        let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(broken)?;
-        if let Some(dir) = path.parent() {
-            fs_err::create_dir_all(dir).map_err(io)?;
-        }
-        // Of two that begin at once, one makes the key and the other takes it.
-        let own = path.with_extension(format!("new-{}", std::process::id()));
-        write_whole(&own, &bytes).map_err(io)?;
-        let linked = fs_err::hard_link(&own, &path);
-        let _ = fs_err::remove_file(&own);
-        match linked {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Self::key(state),
-            Err(e) => Err(io(e)),
-            Ok(()) => Ok(Key::from_bytes(bytes)),
-        }
+    fn store(roots: &Roots) -> Result<Store, GuardError> {
+        Store::open(&roots.state.join("secrets")).map_err(broken)
     }
 
     /// All strings of a JSON value that are content, each with its secrets hidden; what was found.
     fn hide(&self, value: &mut Value, scanner: &Scanner, vault: &mut Vault) -> Vec<Found> {
         let mut found = Vec::new();
-        visit(value, &mut |text| match redact(text.as_bytes(), scanner, &self.key, vault, BUDGET) {
+        visit(value, &mut |text| match redact(text.as_bytes(), scanner, self.store.key(), vault, BUDGET) {
             Ok(hidden) if hidden.found.is_empty() => {}
             Ok(hidden) => {
                 *text = String::from_utf8_lossy(&hidden.text).into_owned();
@@ -219,27 +196,6 @@ impl Hider {
             Err(withheld) => *text = withheld.to_string(),
         });
         found
-    }
-
-    /// The values behind this session's placeholders. One that cannot be read any more is begun anew: then placeholders
-    /// stay placeholders, and nothing is lost but the way back.
-    fn vault(&self) -> Result<Vault, GuardError> {
-        let bytes = content(&self.file).map_err(io)?;
-        Ok(bytes.and_then(|bytes| Vault::open(&self.key, &bytes).ok()).unwrap_or_default())
-    }
-
-    fn keep(&self, new: &Vault) -> Result<(), GuardError> {
-        // Calls of one session run side by side: what another has kept meanwhile stays.
-        let lock = self.file.with_extension("lock");
-        if let Some(dir) = lock.parent() {
-            fs_err::create_dir_all(dir).map_err(io)?;
-        }
-        let lock =
-            File::options().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(io)?;
-        lock.lock().map_err(io)?;
-        let mut all = self.vault()?;
-        all.merge(new);
-        write_whole(&self.file, &all.seal(&self.key).map_err(broken)?).map_err(io)
     }
 }
 
@@ -284,8 +240,7 @@ pub(crate) enum Before {
 
 impl Guard<'_> {
     fn hider(&self, context: &Context) -> Result<Hider, GuardError> {
-        let file = crate::session::directory(&self.roots.sessions(), &context.session.0).join("hidden");
-        Hider::open(self.roots, Hider::key(&self.roots.state)?, Some(&self.workspace(context)), file)
+        Hider::open(self.roots, Some(&self.workspace(context)))
     }
 
     /// Looks again at the files that hold secrets, if one is newer than what is known of them. Only keyed hashes are kept.
@@ -303,16 +258,12 @@ impl Guard<'_> {
         if !files.iter().filter_map(|f| changed(f)).any(|at| at >= since) {
             return Ok(());
         }
-        let key = Hider::key(&self.roots.state)?;
-        let mut known = Known::new(&key);
-        let scanner = Scanner::new().in_surroundings(Surroundings::Bearing);
+        let mut known = Known::new(Hider::store(self.roots)?.key());
         for file in &files {
             let small = std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.len() <= LONGEST);
-            let Some(text) = small.then(|| content(file).ok().flatten()).flatten() else { continue };
-            for finding in scanner.scan(&text) {
-                let value = text.get(finding.span.clone()).unwrap_or_default();
+            if let Some(text) = small.then(|| content(file).ok().flatten()).flatten() {
                 // What stands in texts by chance is left out: hiding it would hide half of them.
-                let _ = known.add(&finding.kind, value, false);
+                known.harvest(&text);
             }
         }
         write_whole(&target, &known.to_bytes()).map_err(io)
@@ -351,7 +302,7 @@ impl Guard<'_> {
         }
         let mut vault = Vault::new();
         let hidden =
-            redact(text.as_bytes(), &hider.scanner, &hider.key, &mut vault, BUDGET).map_err(broken)?;
+            redact(text.as_bytes(), &hider.scanner, hider.store.key(), &mut vault, BUDGET).map_err(broken)?;
         let clean = String::from_utf8_lossy(&hidden.text).into_owned();
         let what = kinds(&hidden.found).join(", ");
         if self.mode(context)? == Mode::Observe {
@@ -410,7 +361,8 @@ impl Guard<'_> {
         if named.is_empty() {
             return Ok(Before::Nothing);
         }
-        let vault = hider.vault()?;
+        // Where what was kept cannot be opened any more, placeholders stay what they are.
+        let vault = hider.store.vault().unwrap_or_default();
         let foreign: BTreeSet<&str> =
             named.iter().copied().filter(|p| !vault.value(p).is_some_and(&mut in_file)).collect();
         if foreign.is_empty() {
@@ -486,7 +438,7 @@ impl Guard<'_> {
         if output == *response || self.mode(context)? == Mode::Observe {
             return Ok(answer);
         }
-        hider.keep(&vault)?;
+        hider.store.add(&vault).map_err(broken)?;
         let record = self.of_call(Kind::SECRET_HIDDEN, context, call);
         self.note(&record.with("kinds", kinds(&found)).with("count", found.len()), Durability::Relaxed)?;
         let context = match answer {
@@ -589,7 +541,7 @@ impl Guard<'_> {
 
     /// A record without a live credential in it: what Ambit writes down is read by more people than the file it came from.
     pub(crate) fn clean(&self, record: Record) -> Record {
-        let hider = Hider::key(&self.roots.state).and_then(|key| Hider::open(self.roots, key, self.project.as_ref(), PathBuf::new()));
+        let hider = Hider::open(self.roots, self.project.as_ref());
         record.map_texts(&mut |text| {
             if text.len() < secrets::SHORTEST {
                 return None;
@@ -599,7 +551,7 @@ impl Guard<'_> {
                 let clean = Scanner::new().scan(text.as_bytes()).is_empty();
                 return (!clean).then(|| "[ambit: withheld, it holds a credential]".to_owned());
             };
-            match redact(text.as_bytes(), &hider.scanner, &hider.key, &mut Vault::new(), BUDGET) {
+            match redact(text.as_bytes(), &hider.scanner, hider.store.key(), &mut Vault::new(), BUDGET) {
                 Ok(hidden) if hidden.found.is_empty() => None,
                 Ok(hidden) => Some(String::from_utf8_lossy(&hidden.text).into_owned()),
                 Err(withheld) => Some(withheld.to_string()),

