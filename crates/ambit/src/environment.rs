@@ -239,4 +239,3 @@ pub(crate) fn programs() -> vault::Programs {
 pub(crate) fn runtime_dir(roots: &Roots) -> PathBuf {
     path_variable(XDG_RUNTIME_DIR).map_or_else(|| roots.state.join("run"), |p| p.as_std().join("ambit"))
 }
-

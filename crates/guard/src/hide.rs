@@ -10,7 +10,9 @@ use agents::{Answer, Context, Event, Report};
 use ledger::{Durability, Kind, Record};
 use model::{AbsPath, Action, Origin, PathTarget, Task, Tool, ToolCall};
 use policy::Mode;
-use secrets::{BUDGET, Found, Known, Redactor, Scanner, Store, Surroundings, Vault, placeholders, redact, restore};
+use secrets::{
+    BUDGET, Found, Known, Redactor, Scanner, Store, Surroundings, Vault, placeholders, redact, restore,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -46,11 +48,23 @@ const NAMES: [&str; 5] = ["file_path", "filePath", "path", "notebook_path", "too
 
 /// Programs that print names and numbers of files, not what is in them.
 const ONLY_NAMES: [&str; 14] = [
-    "ls", "find", "stat", "du", "tree", "wc", "file", "test", "cd", "pwd", "which", "basename", "dirname", "realpath",
+    "ls", "find", "stat", "du", "tree", "wc", "file", "test", "cd", "pwd", "which", "basename", "dirname",
+    "realpath",
 ];
 /// Commands of git that print what is in files.
 const OF_GIT: [&str; 12] = [
-    "show", "log", "diff", "grep", "blame", "annotate", "cat-file", "stash", "archive", "format-patch", "range-diff", "reflog",
+    "show",
+    "log",
+    "diff",
+    "grep",
+    "blame",
+    "annotate",
+    "cat-file",
+    "stash",
+    "archive",
+    "format-patch",
+    "range-diff",
+    "reflog",
 ];
 
 /// Whether a command has a part in the background that outlives it.
@@ -173,7 +187,8 @@ impl Hider {
         let store = Self::store(roots)?;
         let mut scanner = Scanner::new();
         let known = workspace.map(|w| content(&known_file(roots, w))).transpose().map_err(io)?.flatten();
-        if let Some(known) = known.and_then(|b| Known::from_bytes(store.key(), &b)).filter(|k| !k.is_empty()) {
+        if let Some(known) = known.and_then(|b| Known::from_bytes(store.key(), &b)).filter(|k| !k.is_empty())
+        {
             scanner = scanner.with_known(Arc::new(known));
         }
         Ok(Self { store, scanner })
@@ -451,23 +466,33 @@ impl Guard<'_> {
     /// Whether a command may print content that nobody has looked through: then Ambit stands between it and the agent,
     /// because this agent lets no hook change what a failed command printed. A command that leaves something running
     /// behind goes without: its output would end with it.
-    pub(crate) fn prints(&self, context: &Context, call: &ToolCall, reading: &Reading) -> Result<bool, GuardError> {
+    pub(crate) fn prints(
+        &self,
+        context: &Context,
+        call: &ToolCall,
+        reading: &Reading,
+    ) -> Result<bool, GuardError> {
         let Tool::Shell { command, .. } = &call.tool else { return Ok(false) };
         if leaves_something_running(command) {
             return Ok(false);
         }
-        let named = |p: &str| reading.effects.iter().all(|e| !matches!(&e.action, Action::Run(r) if r.program == p));
+        let named =
+            |p: &str| reading.effects.iter().all(|e| !matches!(&e.action, Action::Run(r) if r.program == p));
         let only_names = reading
             .effects
             .iter()
             .all(|e| !matches!(&e.action, Action::Run(r) if !ONLY_NAMES.contains(&r.program.as_str())));
-        if !named("git") && command.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|w| OF_GIT.contains(&w)) {
+        if !named("git")
+            && command.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|w| OF_GIT.contains(&w))
+        {
             return Ok(true);
         }
         let mut scanner = None;
         for effect in &reading.effects {
             match &effect.action {
-                Action::Fetch(_) | Action::Query(_) | Action::Operate(_) | Action::Reveal(_) => return Ok(true),
+                Action::Fetch(_) | Action::Query(_) | Action::Operate(_) | Action::Reveal(_) => {
+                    return Ok(true);
+                }
                 Action::Run(run)
                     if !effect.understood() || run.origin != Origin::System || run.task != Task::Other =>
                 {
@@ -475,8 +500,8 @@ impl Guard<'_> {
                 }
                 Action::Read(path) if !only_names => {
                     let PathTarget::Known(path) = &path.target else { return Ok(true) };
-                    let small =
-                        std::fs::metadata(path.as_std()).map(|m| (m.is_file() && m.len() <= LONGEST, m.is_dir()));
+                    let small = std::fs::metadata(path.as_std())
+                        .map(|m| (m.is_file() && m.len() <= LONGEST, m.is_dir()));
                     match small {
                         // What is not there prints nothing.
                         Err(_) => {}
@@ -486,7 +511,8 @@ impl Guard<'_> {
                                 none => none.insert(self.hider(context)?.scanner),
                             };
                             let text = content(path.as_std()).ok().flatten().unwrap_or_default();
-                            let scanner = scanner.clone().in_surroundings(Surroundings::of_path(path.as_str()));
+                            let scanner =
+                                scanner.clone().in_surroundings(Surroundings::of_path(path.as_str()));
                             if !scanner.scan(&text).is_empty() {
                                 return Ok(true);
                             }

@@ -271,7 +271,14 @@ mod tests {
 
     fn issued() -> (tempfile::TempDir, Roots, ToolCall, Ticket) {
         let (dir, roots, context, call) = world();
-        let ticket = Ticket::issue(&roots, &context, &call, &call.cwd, ("7f3a".into(), false, Vec::new()), Timestamp::UNIX_EPOCH);
+        let ticket = Ticket::issue(
+            &roots,
+            &context,
+            &call,
+            &call.cwd,
+            ("7f3a".into(), false, Vec::new()),
+            Timestamp::UNIX_EPOCH,
+        );
         (dir, roots, call, ticket.unwrap().unwrap())
     }
 

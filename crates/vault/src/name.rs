@@ -45,7 +45,11 @@ impl Name {
 impl FromStr for Name {
     type Err = VaultError;
     fn from_str(text: &str) -> Result<Self> {
-        if model::is_secret_name(text) { Ok(Self(text.to_owned())) } else { Err(VaultError::BadName(text.to_owned())) }
+        if model::is_secret_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(VaultError::BadName(text.to_owned()))
+        }
     }
 }
 

@@ -64,7 +64,9 @@ pub fn render(event: &str, answer: &Answer) -> String {
         }
         "PostToolUse" | "PostToolUseFailure" => {
             let own = match answer {
-                Answer::Tell { context } => Some(json!({"hookEventName": event, "additionalContext": context})),
+                Answer::Tell { context } => {
+                    Some(json!({"hookEventName": event, "additionalContext": context}))
+                }
                 // Taken only where its form is that of what the tool gave back; after a failure it is ignored.
                 Answer::Hide { output, context: None } => {
                     Some(json!({"hookEventName": event, "updatedToolOutput": output}))

@@ -110,7 +110,9 @@ fn no_ticket_can_be_forged_changed_or_used_twice() {
     assert!(!shell(&world, &given).status.success(), "it is used up");
     assert!(!world.sandbox.work().join("forged").exists());
     // And an agent's own attempt does not come so far.
-    for own in ["run -- touch own", "run --profile agent -- touch own", &format!("run --call {ticket} -- true")] {
+    for own in
+        ["run -- touch own", "run --profile agent -- touch own", &format!("run --call {ticket} -- true")]
+    {
         let judged = world.before(&format!("{} {own}", world.program().display()));
         assert_eq!(judged.verdict(), "deny", "{own}: {judged:?}");
     }

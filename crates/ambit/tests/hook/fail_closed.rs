@@ -441,7 +441,10 @@ fn no_variable_moves_the_rules_in_force() {
         assert!(harmless.contains("\"allow\""), "{variables:?}: {harmless}");
         // Nobody sits at this session: what would be asked waits for a person and is denied for now.
         let risky = run(variables, "git push --force origin main");
-        assert!(risky.contains("\"deny\"") && risky.contains("push-force-protected"), "{variables:?}: {risky}");
+        assert!(
+            risky.contains("\"deny\"") && risky.contains("push-force-protected"),
+            "{variables:?}: {risky}"
+        );
     }
     let log = world.ambit_says(&["log", "--text", "push --force", "--json"]);
     assert_eq!(log.lines().count(), moves.len(), "every decision is in the one record: {log}");

@@ -186,8 +186,12 @@ fn the_real_agent_uses_it_and_its_model_sees_no_byte() {
     world.host.also_at(&socket);
     let relay = world.sandbox.dir().join("relay.py");
     std::fs::write(&relay, RELAY).unwrap();
-    let begin =
-        format!("setsid python3 {} {} {} >/dev/null 2>&1 & sleep 1", relay.display(), world.host.port, socket.display());
+    let begin = format!(
+        "setsid python3 {} {} {} >/dev/null 2>&1 & sleep 1",
+        relay.display(),
+        world.host.port,
+        socket.display()
+    );
     let run = world
         .sandbox
         .claude()

@@ -63,14 +63,7 @@ impl Call {
     pub(super) fn command_as(&self, text: &str) -> Vec<OsString> {
         let shell = SHELLS.iter().find(|s| Path::new(s).exists()).copied().unwrap_or("/bin/sh");
         let place = self.place().map(PathBuf::from).unwrap_or_default();
-        vec![
-            shell.into(),
-            "-c".into(),
-            SCRIPT.into(),
-            "ambit".into(),
-            text.into(),
-            place.into_os_string(),
-        ]
+        vec![shell.into(), "-c".into(), SCRIPT.into(), "ambit".into(), text.into(), place.into_os_string()]
     }
 
     /// Notes where the command ended. What cannot be noted leaves the agent's shell where it was.

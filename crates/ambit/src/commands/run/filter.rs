@@ -109,12 +109,7 @@ impl Filtered {
     }
 }
 
-fn pump(
-    filter: &Filter,
-    from: &OwnedFd,
-    to: &OwnedFd,
-    ended: &AtomicBool,
-) -> rustix::io::Result<Hidden> {
+fn pump(filter: &Filter, from: &OwnedFd, to: &OwnedFd, ended: &AtomicBool) -> rustix::io::Result<Hidden> {
     let mut redactor = filter.redactor();
     let (mut vault, mut buffer, mut out) = (Vault::new(), vec![0_u8; 64 << 10], Vec::new());
     let mut quiet = 0;

@@ -112,7 +112,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     profile.ask = "A person can show it with `ambit run --read PATH`.".to_owned();
     profile.variables = allowed_variables(environment::all(), &|_| false);
     for name in &args.env {
-        let value = environment::variable(name).with_context(|| format!("the variable `{name}` is not set"))?;
+        let value =
+            environment::variable(name).with_context(|| format!("the variable `{name}` is not set"))?;
         profile.variables.retain(|(n, _)| n != name.as_str());
         profile.variables.push((name.into(), value.into()));
     }

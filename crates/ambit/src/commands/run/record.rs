@@ -162,7 +162,8 @@ impl Observer for Recorder {
     fn observe(&self, event: Event) {
         let used = if let Event::Network(event) = &event { self.used(event) } else { None };
         // A use that was permitted is one record; one that was refused stands as a denial of the network too.
-        let alone = used.is_some() && matches!(&event, Event::Network(e) if e.outcome != egress::Outcome::Denied);
+        let alone =
+            used.is_some() && matches!(&event, Event::Network(e) if e.outcome != egress::Outcome::Denied);
         let written = self.record(event).and_then(|made| {
             for (record, durability) in used.into_iter().chain(made.filter(|_| !alone)) {
                 let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
