@@ -114,13 +114,13 @@ fn beneath(root: &Field) -> Field {
         Some(Piece::Text(text)) => text.push('/'),
         _ => pieces.push(Piece::Text("/".to_owned())),
     }
-    pieces.push(Piece::Glob("**".to_owned()));
+    pieces.push(Piece::Glob("**/*".to_owned()));
     Field { pieces, span: root.span, many: true }
 }
 
 /// Anything beneath the working directory.
 fn anything(call: &Call) -> Field {
-    Field { pieces: vec![Piece::Glob("**".to_owned())], span: call.span(), many: true }
+    Field { pieces: vec![Piece::Glob("**/*".to_owned())], span: call.span(), many: true }
 }
 
 /// Words of find that do more than print names, or take their roots from elsewhere. From find(1), findutils 4.9.
