@@ -14,11 +14,7 @@ fn a_contained_curl_uses_a_token_that_it_never_has() {
     let world = World::new(TERMS);
     let run = world.call("c1", &format!("{} && env", world.curl("api", "/v1/me")));
     let said = text(&run);
-    assert!(
-        run.status.success() && said.contains("welcome"),
-        "{said}\n{:?}",
-        world.records("contain.connection")
-    );
+    assert!(run.status.success() && said.contains("welcome"), "{said}");
     assert!(said.contains("SSL_CERT_FILE=") && !said.contains("secret://"), "{said}");
     assert!(world.host.received().contains(&world.value), "the host had it: {}", world.host.received());
     let lent = world.records("secret.lent").pop().unwrap();
@@ -186,19 +182,11 @@ fn the_real_agent_uses_it_and_its_model_sees_no_byte() {
     world.host.also_at(&socket);
     let relay = world.sandbox.dir().join("relay.py");
     std::fs::write(&relay, RELAY).unwrap();
-    let begin = format!(
-        "setsid python3 {} {} {} >/dev/null 2>&1 & sleep 1",
-        relay.display(),
-        world.host.port,
-        socket.display()
-    );
-    let run = world
-        .sandbox
-        .claude()
-        .within(std::time::Duration::from_secs(120))
-        .with_hook("SessionStart", "", &begin)
-        .playing(script)
-        .go();
+    let (relay, port, socket) = (relay.display(), world.host.port, socket.display());
+    world.hook_at_start(&format!(
+        "setsid python3 {relay} {port} {socket} </dev/null >/dev/null 2>&1 & sleep 1"
+    ));
+    let run = world.sandbox.claude().within(std::time::Duration::from_secs(120)).playing(script).go();
     let Some(seen) = run.or_skip("the real agent with a lent token") else { return };
     assert!(!seen.result(0).is_error && seen.result(0).text.contains("welcome"), "{}", seen.explain());
     assert!(!seen.model_saw(&world.value), "{}", seen.explain());

@@ -98,6 +98,15 @@ impl World {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no answer: {}", text(&output)))
     }
 
+    /// Adds a hook of the person's own to the beginning of sessions.
+    pub(crate) fn hook_at_start(&self, command: &str) {
+        let file = self.sandbox.home().join(".claude/settings.json");
+        let mut settings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let hook = serde_json::json!({"hooks": [{"type": "command", "command": command}]});
+        settings["hooks"]["SessionStart"].as_array_mut().unwrap().push(hook);
+        std::fs::write(file, settings.to_string()).unwrap();
+    }
+
     /// Lets the hook rewrite a command and runs what it says, as the agent's shell does.
     pub(crate) fn call(&self, id: &str, command: &str) -> Output {
         let answer = self.propose(id, command);
