@@ -102,7 +102,7 @@ fn around(text: &str) -> Vec<String> {
         format!("exec bash -c {q}"),
         format!("script -qc {q} /dev/null"),
         format!("find . -maxdepth 0 -exec sh -c {q} \\;"),
-        format!("echo 1 | xargs -I% sh -c {q}"),
+        format!("echo 1 | xargs -I@@ sh -c {q}"),
         format!("xargs sh -c {q} </dev/null"),
         format!("echo \"$( {text}\n)\""),
         format!("x=$( {text}\n)"),

@@ -201,6 +201,9 @@ fn searched_names(cx: &mut Context<'_>, call: &Call) -> Option<Vec<Field>> {
 
 /// The words that standard input holds, when it is known and plain.
 fn given_words(_cx: &Context<'_>, call: &Call) -> Option<Vec<Field>> {
+    if call.inv.stdin == Input::Null && !call.has(&["-a"]) {
+        return Some(Vec::new());
+    }
     let Input::Text(text) = &call.inv.stdin else { return None };
     if call.found.value("-d").is_some() || call.has(&["-a"]) || text.contains(['\'', '"', '\\', '\0']) {
         return None;
