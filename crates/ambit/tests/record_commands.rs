@@ -403,11 +403,10 @@ fn a_question_that_names_no_call_is_told_from_its_input() {
         hook(asks(command));
     }
     let asked = world.records(&["--kind", "approval.asked"]);
-    let of = |at: usize| (asked[at]["call"].as_str(), asked[at]["what"]["alike"].as_f64());
-    assert_eq!(
-        [of(0), of(1), of(2)],
-        [(Some("call-1"), Some(1.0)), (Some("call-3"), Some(2.0)), (None, None)]
-    );
+    let of = |at: usize| asked[at]["call"].as_str();
+    assert_eq!((of(0), of(2)), (Some("call-1"), None));
+    // Of two that are the same to the letter, it is one of them.
+    assert!(matches!(of(1), Some("call-2" | "call-3")), "{:?}", of(1));
     assert_eq!(asked[0]["what"]["call_by"], json!("same input"));
     // Once a call has ended it waits no longer.
     hook(HookPayload::after_bash("git push origin two", "").as_call("call-3"));

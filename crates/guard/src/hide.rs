@@ -131,6 +131,21 @@ impl Filter {
         Redactor::new(self.0.scanner.clone(), self.0.store.key())
     }
 
+    /// A record without a live credential in it.
+    #[must_use]
+    pub fn clean(&self, record: Record) -> Record {
+        record.map_texts(&mut |text| {
+            if text.len() < secrets::SHORTEST {
+                return None;
+            }
+            match redact(text.as_bytes(), &self.0.scanner, self.0.store.key(), &mut Vault::new(), BUDGET) {
+                Ok(hidden) if hidden.found.is_empty() => None,
+                Ok(hidden) => Some(String::from_utf8_lossy(&hidden.text).into_owned()),
+                Err(withheld) => Some(withheld.to_string()),
+            }
+        })
+    }
+
     /// Keeps what was hidden, so that it finds its way back into the file it came from.
     ///
     /// # Errors
@@ -567,21 +582,14 @@ impl Guard<'_> {
 
     /// A record without a live credential in it: what Ambit writes down is read by more people than the file it came from.
     pub(crate) fn clean(&self, record: Record) -> Record {
-        let hider = Hider::open(self.roots, self.project.as_ref());
-        record.map_texts(&mut |text| {
-            if text.len() < secrets::SHORTEST {
-                return None;
-            }
-            let Ok(hider) = &hider else {
-                // Without the key nothing can stand in a secret's place, so the whole text is left out.
+        let filter = Hider::open(self.roots, self.project.as_ref()).map(Filter);
+        match filter {
+            Ok(filter) => filter.clean(record),
+            // Without the key nothing can stand in a secret's place, so the whole text is left out.
+            Err(_) => record.map_texts(&mut |text| {
                 let clean = Scanner::new().scan(text.as_bytes()).is_empty();
-                return (!clean).then(|| "[ambit: withheld, it holds a credential]".to_owned());
-            };
-            match redact(text.as_bytes(), &hider.scanner, hider.store.key(), &mut Vault::new(), BUDGET) {
-                Ok(hidden) if hidden.found.is_empty() => None,
-                Ok(hidden) => Some(String::from_utf8_lossy(&hidden.text).into_owned()),
-                Err(withheld) => Some(withheld.to_string()),
-            }
-        })
+                (!clean).then(|| "[ambit: withheld, it holds a credential]".to_owned())
+            }),
+        }
     }
 }

@@ -402,7 +402,9 @@ fn padding_hides_nothing_and_ends_soon() {
     ];
     for (name, command) in cases {
         let judged = world.before(&command);
-        assert!(judged.stopped(), "{name}: {:?} {:?} {}", judged.exit, judged.wall, judged.verdict());
+        // What is not understood runs contained where that can be had: without credentials, nothing is pushed.
+        let held = judged.stopped() || judged.contained();
+        assert!(held, "{name}: {:?} {:?} {}", judged.exit, judged.wall, judged.verdict());
         assert!(judged.wall < SOON, "{name} took {:?}", judged.wall);
     }
     world.verify();

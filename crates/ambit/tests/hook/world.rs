@@ -44,6 +44,13 @@ impl Judged {
         ["blocked", "deny", "ask"].contains(&self.verdict().as_str()) && !self.why().is_empty()
     }
 
+    /// Whether the call runs, but in the sandbox.
+    pub(crate) fn contained(&self) -> bool {
+        let json = self.json();
+        let command = json["hookSpecificOutput"]["updatedInput"]["command"].as_str().unwrap_or_default();
+        self.verdict() == "allow" && command.contains(" run --call ")
+    }
+
     /// What the agent and the person are told.
     pub(crate) fn why(&self) -> String {
         let json = self.json();

@@ -140,8 +140,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     };
     let loans = lend::prepare(&roots, ticket, &args.lend, &args.command, &about, &mut profile)?;
     let additions = loans.as_ref().map(lend::Loans::network).transpose()?;
-    let recorder =
-        Arc::new(Recorder::open(&roots.state, about).context("what the command does cannot be recorded")?);
+    let recorder = {
+        let filter = guard::Filter::open(&roots, &project)
+            .context("what the command does cannot be recorded without the secrets in it")?;
+        Arc::new(
+            Recorder::open(&roots.state, about, filter)
+                .context("what the command does cannot be recorded")?,
+        )
+    };
     let observer: Arc<dyn Observer> = Arc::<Recorder>::clone(&recorder);
     let rules = {
         let home = profile.home.clone();

@@ -45,6 +45,8 @@ pub(super) struct Recorder {
     ledger: Mutex<Ledger>,
     about: About,
     failed: Mutex<Option<String>>,
+    /// What a program is given on its command line may hold a secret; the record does not.
+    filter: guard::Filter,
 }
 
 impl Recorder {
@@ -52,9 +54,13 @@ impl Recorder {
     ///
     /// # Errors
     /// When it cannot be opened: then nothing is run, because what it does could not be recorded.
-    pub(super) fn open(state: &Path, about: About) -> Result<Self, ledger::LedgerError> {
+    pub(super) fn open(
+        state: &Path,
+        about: About,
+        filter: guard::Filter,
+    ) -> Result<Self, ledger::LedgerError> {
         let ledger = Ledger::open(state, Options { lock_wait: LOCK_WAIT, ..Options::default() })?;
-        Ok(Self { ledger: Mutex::new(ledger), about, failed: Mutex::new(None) })
+        Ok(Self { ledger: Mutex::new(ledger), about, failed: Mutex::new(None), filter })
     }
 
     /// Why a record could not be written, if one could not.
@@ -167,7 +173,7 @@ impl Observer for Recorder {
         let written = self.record(event).and_then(|made| {
             for (record, durability) in used.into_iter().chain(made.filter(|_| !alone)) {
                 let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                ledger.append(&record, durability, Timestamp::now()).map(drop)?;
+                ledger.append(&self.filter.clean(record), durability, Timestamp::now()).map(drop)?;
             }
             Ok(())
         });
