@@ -5,8 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::error::Result;
+use crate::kind::Kind;
 use crate::read::{Backward, Entry, Forward, Reader};
-use crate::record::{Kind, Stored, format_time, peek_at, peek_kind};
+use crate::record::{Stored, format_time, peek_at, peek_kind};
 
 /// A caller's own question about a record.
 pub type Predicate = Box<dyn Fn(&Stored) -> bool + Send>;

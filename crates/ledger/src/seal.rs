@@ -12,9 +12,9 @@ use crate::error::{LedgerError, Result, io_error};
 use crate::files::{LockFile, Paths, length, make_dir, open_read, open_rw, write_whole};
 use crate::head::Head;
 use crate::keys::{self, Key};
+use crate::kind::Kind;
 use crate::note::{Checkpoint, SignedCheckpoint};
 use crate::read::Reader;
-use crate::record::Kind;
 use crate::store::{Appended, Options, sync_segment};
 
 /// Longer than any note of ours, in bytes.

@@ -13,10 +13,11 @@ use crate::files::{LockFile, Paths, length, make_dir, open_read, open_rw, write_
 use crate::frame::{self, RECORD};
 use crate::head::Head;
 use crate::keys::{self, Key};
+use crate::kind::Kind;
 use crate::note::PublicKey;
 use crate::offsets::{EVERY, Mark};
 use crate::read::Reader;
-use crate::record::{Durability, Kind, Prepared, Record, Recorded};
+use crate::record::{Durability, Prepared, Record, Recorded};
 use crate::recover::{self, Recovered};
 use crate::seal::{Fresh, Sealer};
 use crate::sidecar;

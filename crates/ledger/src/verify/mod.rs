@@ -14,8 +14,9 @@ use crate::error::Result;
 use crate::files::{Paths, length, open_read};
 use crate::frame::RECORD;
 use crate::head::Head;
+use crate::kind::Kind;
 use crate::read::Reader;
-use crate::record::{Kind, Stored, peek_envelope};
+use crate::record::{Stored, peek_envelope};
 use crate::tree::{Frontier, leaf_hash};
 use crate::walk::{Event, SegmentHeader, Walk, lost_leaf};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::record::{Kind, Stored, peek_kind};
+use crate::kind::Kind;
+use crate::record::{Stored, peek_kind};
 
 use super::report::{Fault, Severity, VerifyOptions};
 use super::{Findings, finding};

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::error::Result;
 use crate::files::Paths;
 use crate::keys::rotation_text;
+use crate::kind::Kind;
 use crate::note::{PublicKey, SignedCheckpoint};
-use crate::record::{Kind, Stored};
+use crate::record::Stored;
 use crate::seal;
 use crate::tree::{Frontier, Hash};
 

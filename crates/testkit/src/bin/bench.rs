@@ -88,12 +88,15 @@ fn main() -> ExitCode {
         ),
         None => row("its memory at most", "30 MB", "not measured: no /usr/bin/time here", ""),
     }
-    for (what, target) in [
-        ("start of a contained command", "8 ms over the bare one"),
-        ("scanning 20 KB of output for secrets", "0.1 ms warm, 10 ms cold"),
-    ] {
-        row(what, target, "not in this version", "");
-    }
+    kept_before(&sandbox, &program);
+    contained(&sandbox, &program);
+    let mut scanned = scanning(&sandbox, &program);
+    row(
+        "scanning 20 KB of output, whole process",
+        "10 ms",
+        &shown(&mut scanned),
+        &verdict(&mut scanned, 10.0, f64::MAX),
+    );
     row("friction on real sessions", "95 % free, 1 question", "`make judgement` (needs the corpora)", "");
     row("misses on dangerous commands", "0", "`make judgement` (needs the corpora)", "");
     ExitCode::SUCCESS
@@ -192,6 +195,99 @@ fn growth(sandbox: &Sandbox, program: &Path) -> f64 {
     }
     let (mut first, mut last): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     (share(&mut last, 50) / share(&mut first, 50) - 1.0) * 100.0
+}
+
+/// What keeping 1,000 files before their deletion adds to the hook.
+fn kept_before(sandbox: &Sandbox, program: &Path) {
+    for n in 0..1000 {
+        sandbox.write(format!("many/{n}.txt"), &format!("line {n}\n").repeat(40));
+    }
+    let mut calls = Calls::new(sandbox, program, "keeping");
+    let mut took: Vec<Duration> = (0..20)
+        .map(|_| {
+            let without = calls.one("git status --short");
+            calls.one("rm -rf many").saturating_sub(without)
+        })
+        .collect();
+    row(
+        "a snapshot of 1,000 files before rm -rf",
+        "50 ms",
+        &shown(&mut took),
+        &verdict(&mut took, 50.0, f64::MAX),
+    );
+}
+
+/// What running contained adds to the start of a command, beside bubblewrap with like bounds where it is installed. They
+/// take turns with the bare command.
+fn contained(sandbox: &Sandbox, program: &Path) {
+    const ROUNDS: usize = 100;
+    let timed = |mut command: Command| {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let start = Instant::now();
+        let good = command.status().is_ok_and(|status| status.success());
+        (start.elapsed(), good)
+    };
+    let ours = || {
+        let mut command = sandbox.command(program);
+        command.args(["run", "--", "/bin/true"]);
+        command
+    };
+    let work = sandbox.work();
+    let other = || {
+        let mut command = sandbox.command("/usr/bin/bwrap");
+        command.args(["--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr"]);
+        command.args(["--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"]);
+        command.args(["--symlink", "usr/lib64", "/lib64", "--ro-bind", "/etc", "/etc"]);
+        command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind"]).arg(&work).arg(&work);
+        command.arg("/bin/true");
+        command
+    };
+    if !timed(ours()).1 {
+        row("start of a contained command", "8 ms over the bare one", "no sandbox here; `ambit doctor`", "");
+        return;
+    }
+    let beside = Path::new("/usr/bin/bwrap").exists() && timed(other()).1;
+    let (mut over, mut bubblewrap) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (bare, _) = timed(sandbox.command("/bin/true"));
+        over.push(timed(ours()).0.saturating_sub(bare));
+        if beside {
+            bubblewrap.push(timed(other()).0.saturating_sub(bare));
+        }
+    }
+    row(
+        "start of a contained command, over bare",
+        "median 8 ms",
+        &shown(&mut over),
+        &verdict(&mut over, 8.0, f64::MAX),
+    );
+    if beside {
+        let most = share(&mut bubblewrap, 50);
+        let here = format!("median {:.2} ms against {most:.2} ms", share(&mut over, 50));
+        row("the same beside bubblewrap, same run", "no slower", &here, &verdict(&mut over, most, f64::MAX));
+    } else {
+        row("the same beside bubblewrap, same run", "no slower", "not measured: no bubblewrap here", "");
+    }
+}
+
+/// Whole processes that look through 20 KB for secrets.
+fn scanning(sandbox: &Sandbox, program: &Path) -> Vec<Duration> {
+    let text = "2026-01-01 12:00:00 INFO the request /api/items?page=3 took 12 ms in worker 4\n".repeat(260);
+    let file = sandbox.write_home("output.txt", &text);
+    (0..100)
+        .map(|_| {
+            let mut command = sandbox.command(program);
+            let input = std::fs::File::open(&file).expect("the text just written");
+            command
+                .args(["secrets", "scan", "--stdin"])
+                .stdin(input)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let start = Instant::now();
+            let _ = command.status();
+            start.elapsed()
+        })
+        .collect()
 }
 
 /// The largest memory of one hook call, in KiB, by GNU time; `None` where that is not installed.
