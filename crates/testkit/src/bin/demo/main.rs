@@ -76,7 +76,7 @@ fn play(program: &Path) -> Result<(), KitError> {
 
     title("The person wants the deleted notes back");
     let gone = !sandbox.work().join("notes/ideas.md").exists();
-    shown(&sandbox, &ambit, &["undo"])?;
+    shown(&sandbox, &ambit, &["undo", "--session"])?;
 
     title("And the record holds");
     shown(&sandbox, &ambit, &["verify"])?;
